@@ -1,0 +1,56 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a region's name says without asking AWS: its form, its partition, its likely spelling. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d")
+
+# Partition by the start of its regions' names; everything else is the commercial partition (botocore partitions.json).
+PARTITIONS = {
+    "cn-": "aws-cn",
+    "eu-isoe-": "aws-iso-e",
+    "eusc-": "aws-eusc",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "us-isof-": "aws-iso-f",
+}
+
+# For suggestions and warnings only: AWS opens regions more often than this list changes (botocore 1.44.5 partitions.json).
+KNOWN = frozenset(
+    """
+    af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1
+    ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1
+    cn-north-1 cn-northwest-1 eu-central-1 eu-central-2 eu-isoe-west-1 eu-north-1 eu-south-1 eu-south-2 eu-west-1
+    eu-west-2 eu-west-3 eusc-de-east-1 il-central-1 me-central-1 me-south-1 me-west-1 mx-central-1 sa-east-1 sa-west-1
+    us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-iso-east-1 us-iso-west-1 us-isob-east-1 us-isob-west-1
+    us-isof-east-1 us-isof-south-1 us-west-1 us-west-2
+    """.split()
+)
+
+
+def suggestion(word: Any, known: Any) -> str:
+    """`"; did you mean X?"` for the closest known word, else an empty string."""
+    close = difflib.get_close_matches(str(word), sorted(known), n=1, cutoff=0.75)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def check_region(value: Any, option: str = "spot_region") -> str:
+    """The region's name, if it has the form of one; InputError with the likely spelling otherwise."""
+    if not isinstance(value, str) or not REGION.fullmatch(value):
+        raise InputError(option, value, f"is not a region's name{suggestion(value, KNOWN)}")
+    return value
+
+
+def partition_of(region: str) -> str:
+    """The partition that a region belongs to, for ARNs."""
+    return next((partition for start, partition in PARTITIONS.items() if region.startswith(start)), "aws")
