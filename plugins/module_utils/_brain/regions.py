@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a region's name says without asking AWS: its form, its partition, its likely spelling. PRIVATE to the collection."""
+"""What a region's name says without asking AWS: form, partition, likely spelling. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 
-REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d")
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]")
 
 # Partition by the start of its regions' names; everything else is the commercial partition (botocore partitions.json).
 PARTITIONS = {
@@ -25,16 +25,44 @@ PARTITIONS = {
     "us-isof-": "aws-iso-f",
 }
 
-# For suggestions and warnings only: AWS opens regions more often than this list changes (botocore 1.44.5 partitions.json).
+# For suggestions and warnings only: AWS opens regions more often than this list changes (botocore 1.44.5).
 KNOWN = frozenset(
-    """
-    af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1
-    ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1
-    cn-north-1 cn-northwest-1 eu-central-1 eu-central-2 eu-isoe-west-1 eu-north-1 eu-south-1 eu-south-2 eu-west-1
-    eu-west-2 eu-west-3 eusc-de-east-1 il-central-1 me-central-1 me-south-1 me-west-1 mx-central-1 sa-east-1 sa-west-1
-    us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-iso-east-1 us-iso-west-1 us-isob-east-1 us-isob-west-1
-    us-isof-east-1 us-isof-south-1 us-west-1 us-west-2
-    """.split()
+    f"{area}-{number}"
+    for area, numbers in {
+        "af-south": "1",
+        "ap-east": "12",
+        "ap-northeast": "123",
+        "ap-south": "12",
+        "ap-southeast": "1234567",
+        "ca-central": "1",
+        "ca-west": "1",
+        "cn-north": "1",
+        "cn-northwest": "1",
+        "eu-central": "12",
+        "eu-isoe-west": "1",
+        "eu-north": "1",
+        "eu-south": "12",
+        "eu-west": "123",
+        "eusc-de-east": "1",
+        "il-central": "1",
+        "me-central": "1",
+        "me-south": "1",
+        "me-west": "1",
+        "mx-central": "1",
+        "sa-east": "1",
+        "sa-west": "1",
+        "us-east": "12",
+        "us-gov-east": "1",
+        "us-gov-west": "1",
+        "us-iso-east": "1",
+        "us-iso-west": "1",
+        "us-isob-east": "1",
+        "us-isob-west": "1",
+        "us-isof-east": "1",
+        "us-isof-south": "1",
+        "us-west": "12",
+    }.items()
+    for number in numbers
 )
 
 
