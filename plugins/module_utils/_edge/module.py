@@ -15,6 +15,7 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore.
 
+from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
@@ -45,9 +46,19 @@ class Clients:
 
 
 def run_module(module: AnsibleAWSModule, action: Callable[[AnsibleAWSModule], dict[str, Any]]) -> NoReturn:
-    """Run a module's one function and end the process with its result, or with our error's message and details."""
+    """Run a module's one function and end the process with its result, or with our error's message and details.
+
+    Their `warnings` go to Ansible's own: as a plain key of the result they are deprecated.
+    """
     try:
         result = action(module)
     except EtherealSpotError as error:
+        _warn(error.details)
         module.fail_json(msg=error.message, **error.details)
+    _warn(result)
     module.exit_json(**result)
+
+
+def _warn(result: dict[str, Any]) -> None:
+    for text in result.pop("warnings", []):
+        warn(text)
