@@ -1,0 +1,289 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run the project's tests in stages and end with `N passed, N failed`.
+
+Usage: run_tests.py [--full] [STAGE ...]. A stage's output goes to .cache/tests/STAGE.log and is printed when something failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field
+
+import collection_tree
+import local_aws
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DEV = ROOT / ".venvs/dev/bin"
+PACKAGES = ROOT / ".venvs/dev/lib"
+LOGS = ROOT / ".cache/tests"
+
+
+@dataclass
+class Stage:
+    """One stage's commands and what came of them."""
+
+    name: str
+    passed: int = 0
+    failed: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def log(self) -> pathlib.Path:
+        return LOGS / f"{self.name}.log"
+
+    def say(self, text: str) -> None:
+        with self.log.open("a") as log:
+            log.write(text + "\n")
+
+    def run(
+        self,
+        *command: str | pathlib.Path,
+        cwd: pathlib.Path = ROOT,
+        env: dict[str, str] | None = None,
+        judge: Callable[[str], bool] | None = None,
+    ) -> bool:
+        """Run one check. It passes when the exit code is 0 and `judge`, given the output, agrees.
+
+        A pytest run counts its tests, everything else counts as one.
+        """
+        words = [str(word) for word in command]
+        self.say(f"$ {' '.join(words)}")
+        done = subprocess.run(
+            words,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self.say(done.stdout)
+        good = done.returncode == 0 and (judge is None or judge(done.stdout))
+        counts = {
+            word: int(number)
+            for number, word in re.findall(r"(\d+) (passed|failed|errors?)\b", _last_line(done.stdout))
+        }
+        if any(word.endswith("pytest") for word in words[:2]) and counts:
+            failed = counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0)
+            self.passed += counts.get("passed", 0)
+            self.failed += max(failed, 0 if good else 1)
+        else:
+            self.passed += good
+            self.failed += not good
+        if not good:
+            self.notes.append(f"failed ({done.returncode}): {' '.join(words)}")
+        return good
+
+
+def _last_line(output: str) -> str:
+    lines = [line for line in output.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def site_packages(environment: str) -> pathlib.Path:
+    return next((ROOT / ".venvs" / environment / "lib").glob("python3.*/site-packages"))
+
+
+def need(stage: Stage, environment: str, minimum: str = "3.11") -> bool:
+    return stage.run(ROOT / "tools/environment", environment, minimum)
+
+
+def lint(stage: Stage) -> None:
+    stage.run(DEV / "ruff", "check", ".")
+    stage.run(DEV / "ruff", "format", "--check", ".")
+    stage.run(DEV / "yamllint", "--strict", ".")
+    stage.run(DEV / "antsibull-changelog", "lint")
+    stage.run(
+        *(DEV / "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck"),
+        *("--validate-collection-refs", "self", "."),
+    )
+    stage.run(DEV / "ansible-lint", "--offline", "--strict", "--profile", "production")
+
+
+def judges(stage: Stage) -> None:
+    if not need(stage, "judges"):
+        return
+    tools = ROOT / ".venvs/judges/bin"
+    templates = sorted(ROOT.glob("roles/*/files/*.yml"))
+    stage.run(tools / "cfn-lint", "--non-zero-exit-code", "informational", "--", *templates)
+    stage.run(tools / "checkov", "--quiet", "--compact", "--framework", "cloudformation", "--file", *templates)
+
+
+def unit(stage: Stage) -> None:
+    stage.run(DEV / "pytest", "-n", "2", "tests/unit")
+
+
+def sandbox(stage: Stage) -> None:
+    stage.run(DEV / "pytest", "tests/sandbox")
+
+
+def sanity(stage: Stage) -> None:
+    tree = collection_tree.make("sanity", site_packages("dev"))
+    _sanity(stage, DEV, tree, "3.11")
+
+
+def _sanity(stage: Stage, tools: pathlib.Path, tree: pathlib.Path, python: str) -> None:
+    stage.run(
+        *(tools / "ansible-test", "sanity", "--python", python, "--color", "no"),
+        cwd=tree,
+        env={"HOME": str(collection_tree.home())},
+        # A tree that ansible-test takes for empty is skipped, with success.
+        judge=lambda output: "All targets skipped" not in output and "validate-modules" in output,
+    )
+
+
+def integration(stage: Stage) -> None:
+    tree = collection_tree.make("integration", site_packages("dev"))
+    with local_aws.running() as aws:
+        environment = local_aws.controller(aws)
+        config = tree / "tests/integration/integration_config.yml"
+        config.write_text(
+            f"aws_endpoint_url: {aws.url}\n"
+            f"aws_access_key: {environment['AWS_ACCESS_KEY_ID']}\n"
+            f"aws_secret_key: {environment['AWS_SECRET_ACCESS_KEY']}\n"
+        )
+        for target in sorted(path.name for path in (tree / "tests/integration/targets").iterdir()):
+            stage.run(
+                *(
+                    DEV / "ansible-test",
+                    "integration",
+                    "--python",
+                    "3.11",
+                    "--allow-unsupported",
+                    "--color",
+                    "no",
+                    target,
+                ),
+                cwd=tree,
+                env={"HOME": str(collection_tree.home())},
+                judge=lambda output: "All targets skipped" not in output and "PLAY RECAP" in output,
+            )
+
+
+def molecule(stage: Stage) -> None:
+    with local_aws.running() as aws:
+        environment = local_aws.controller(aws)
+        for scenario in sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml")):
+            stage.run(
+                *(DEV / "molecule", "test", "--scenario-name", scenario),
+                cwd=ROOT / "extensions",
+                env={**environment, "PATH": f"{DEV}{os.pathsep}{os.environ['PATH']}"},
+                # The whole sequence must have been gone through: a scenario that is not found is no success.
+                judge=lambda output: "idempotence" in output and "verify" in output,
+            )
+
+
+def package(stage: Stage) -> None:
+    """The tarball, installed with ansible-galaxy where the checkout is out of sight, validates and runs site."""
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    if not stage.run(DEV / "ansible-galaxy", "collection", "build", "--output-path", "dist"):
+        return
+    tarball = next((ROOT / "dist").glob("ethereal-spot-*.tar.gz"))
+    where = ROOT / ".cache/installed"
+    shutil.rmtree(where, ignore_errors=True)
+    clean = {"ANSIBLE_COLLECTIONS_PATH": str(where), "ANSIBLE_HOME": str(where / "home")}
+    if not stage.run(DEV / "ansible-galaxy", "collection", "install", "--offline", "-p", where, tarball, env=clean):
+        return
+    shutil.copy(ROOT / "examples/inventory.yml", where / "inventory.yml")
+    with local_aws.running() as aws:
+        environment = {**local_aws.controller(aws), **clean, "ANSIBLE_CONFIG": "/dev/null"}
+        for playbook in ("ethereal.spot.validate", "ethereal.spot.site", "ethereal.spot.teardown"):
+            stage.run(
+                *(DEV / "ansible-playbook", playbook, "-i", "inventory.yml", "-e", "teardown_data=true"),
+                cwd=where,
+                env=environment,
+                judge=lambda output: "PLAY RECAP" in output,
+            )
+
+
+def demo(stage: Stage) -> None:
+    stage.run(DEV / "pytest", "tests/end_to_end")
+
+
+def newest_core(stage: Stage) -> None:
+    if not need(stage, "py313", "3.13"):
+        return
+    tools = ROOT / ".venvs/py313/bin"
+    stage.run(tools / "pytest", "-n", "2", "tests/unit")
+    tree = collection_tree.make("sanity-newest", site_packages("py313"))
+    _sanity(stage, tools, tree, "3.13")
+
+
+def importer(stage: Stage) -> None:
+    if not need(stage, "importer"):
+        return
+    tarball = next((ROOT / "dist").glob("ethereal-spot-*.tar.gz"), None)
+    if tarball is None and not stage.run(DEV / "ansible-galaxy", "collection", "build", "--output-path", "dist"):
+        return
+    tarball = tarball or next((ROOT / "dist").glob("ethereal-spot-*.tar.gz"))
+    config = LOGS / "galaxy-importer.cfg"
+    config.write_text(
+        "[galaxy-importer]\nRUN_ANSIBLE_TEST=False\nRUN_ANSIBLE_LINT=False\nCHECK_CHANGELOG=True\nCHECK_RUNTIME_YAML=True\n"
+    )
+    tools = ROOT / ".venvs/importer/bin"
+    stage.run(
+        *(tools / "python", "-m", "galaxy_importer.main", tarball),
+        env={"GALAXY_IMPORTER_CONFIG": str(config), "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
+        judge=lambda output: "completed successfully" in output and "ERROR" not in output,
+    )
+
+
+USUAL = {
+    "lint": lint,
+    "judges": judges,
+    "unit": unit,
+    "sandbox": sandbox,
+    "integration": integration,
+    "molecule": molecule,
+    "package": package,
+    "demo": demo,
+    "sanity": sanity,
+}
+SLOW = {"newest-core": newest_core, "importer": importer}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--full", action="store_true", help="the slow stages too")
+    parser.add_argument("stages", nargs="*", choices=[[], *USUAL, *SLOW], metavar="STAGE")
+    arguments = parser.parse_args()
+    known = {**USUAL, **SLOW}
+    chosen = arguments.stages or list(known if arguments.full else USUAL)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    passed = failed = 0
+    for name in chosen:
+        stage = Stage(name)
+        stage.log.write_text("")
+        began = time.monotonic()
+        print(f"{name:<12} ", end="", flush=True)
+        try:
+            known[name](stage)
+        except (Exception, SystemExit) as error:
+            # A stage that cannot even run has failed; the others still tell what they know.
+            stage.failed += 1
+            stage.notes.append(f"{type(error).__name__}: {error}")
+        print(f"{stage.passed:>5} passed {stage.failed:>3} failed {time.monotonic() - began:>6.0f} s", flush=True)
+        if stage.failed:
+            print(stage.log.read_text())
+            print("\n".join(f"{name}: {note}" for note in stage.notes), flush=True)
+        passed += stage.passed
+        failed += stage.failed
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
