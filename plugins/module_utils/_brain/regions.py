@@ -79,6 +79,15 @@ def check_region(value: Any, option: str = "spot_region") -> str:
     return value
 
 
+def check_regions(values: list[Any], option: str = "regions") -> list[str]:
+    """Distinct names of regions."""
+    for index, region in enumerate(values):
+        check_region(region, f"{option}[{index}]")
+        if region in values[:index]:
+            raise InputError(option, region, "is listed twice")
+    return list(values)
+
+
 def partition_of(region: str) -> str:
     """The partition that a region belongs to, for ARNs."""
     return next((partition for start, partition in PARTITIONS.items() if region.startswith(start)), "aws")
