@@ -1,0 +1,384 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The spot market that the sandbox plays: scores, prices, capacity, quotas.
+
+A market document is merged over built-in defaults; ``null`` takes a key back to its default. Prices are strings or
+numbers and kept as Decimal.
+"""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from decimal import Decimal
+from decimal import InvalidOperation
+from hashlib import sha256
+from typing import Any
+from typing import Literal
+
+MarketKind = Literal["spot", "on-demand"]
+
+PLENTY = 1_000_000
+
+# Service Quotas codes, in vCPUs: family letters -> spot, on-demand.
+QUOTA_CODES: dict[str, tuple[str, str]] = {
+    "g": ("L-3819A6DF", "L-DB2E81BA"),
+    "vt": ("L-3819A6DF", "L-DB2E81BA"),
+    "p": ("L-7212CCBC", "L-417A185B"),
+    "p5": ("L-C4BD4855", "L-417A185B"),
+    "inf": ("L-B5D1601B", "L-1945791B"),
+    "trn": ("L-6B0D517C", "L-2C3B7624"),
+    "dl": ("L-85EED4F7", "L-6E869C2A"),
+    "x": ("L-E3A00192", "L-7295265B"),
+    "standard": ("L-34B43A08", "L-1216C47A"),
+}
+DEFAULT_QUOTA = Decimal(4096)
+
+DEFAULTS: dict[str, Any] = {
+    "boot_seconds": Decimal("0.3"),
+    "score_configuration_budget": 50,
+    "price_page_size": 1000,
+}
+
+_SECTIONS = ("scores", "prices", "on_demand", "capacity", "on_demand_capacity", "quotas")
+_KEYS = (*_SECTIONS, *DEFAULTS)
+
+# On-demand prices in us-east-1, USD an hour, as published in 2025; elsewhere scaled by region.
+_ON_DEMAND = {
+    "g4dn.xlarge": "0.526",
+    "g4dn.2xlarge": "0.752",
+    "g4dn.4xlarge": "1.204",
+    "g4dn.8xlarge": "2.176",
+    "g4dn.12xlarge": "3.912",
+    "g4dn.16xlarge": "4.352",
+    "g4dn.metal": "7.824",
+    "g5.xlarge": "1.006",
+    "g5.2xlarge": "1.212",
+    "g5.4xlarge": "1.624",
+    "g5.8xlarge": "2.448",
+    "g5.12xlarge": "5.672",
+    "g5.16xlarge": "4.096",
+    "g5.24xlarge": "8.144",
+    "g5.48xlarge": "16.288",
+    "g6.xlarge": "0.8048",
+    "g6.2xlarge": "0.9776",
+    "g6.4xlarge": "1.3232",
+    "g6.8xlarge": "2.0144",
+    "g6.12xlarge": "4.6016",
+    "g6.16xlarge": "3.3968",
+    "g6.24xlarge": "6.6752",
+    "g6.48xlarge": "13.3504",
+    "g6e.xlarge": "1.861",
+    "g6e.2xlarge": "2.24208",
+    "g6e.4xlarge": "3.00424",
+    "g6e.8xlarge": "4.52856",
+    "g6e.12xlarge": "10.49264",
+    "g6e.16xlarge": "7.57719",
+    "g6e.24xlarge": "15.06559",
+    "g6e.48xlarge": "30.13118",
+    "p2.xlarge": "0.90",
+    "p2.8xlarge": "7.20",
+    "p2.16xlarge": "14.40",
+    "p3.2xlarge": "3.06",
+    "p3.8xlarge": "12.24",
+    "p3.16xlarge": "24.48",
+    "p3dn.24xlarge": "31.212",
+    "p4d.24xlarge": "32.7726",
+    "p4de.24xlarge": "40.96565",
+    "p5.48xlarge": "98.32",
+    "p5en.48xlarge": "84.80",
+    "t3.micro": "0.0104",
+    "t3.small": "0.0208",
+    "t3.medium": "0.0416",
+    "m5.large": "0.096",
+    "m5.xlarge": "0.192",
+    "c5.large": "0.085",
+    "c5.xlarge": "0.17",
+    "r5.large": "0.126",
+}
+
+_REGION_FACTOR = {
+    "us-east-1": "1.00",
+    "us-east-2": "1.00",
+    "us-west-2": "1.00",
+    "us-west-1": "1.20",
+    "ca-central-1": "1.11",
+    "eu-west-1": "1.12",
+    "eu-central-1": "1.25",
+    "ap-northeast-1": "1.35",
+    "ap-southeast-2": "1.30",
+}
+_OTHER_REGION_FACTOR = Decimal("1.20")
+
+_SCORES = {"us-west-2": 6, "us-east-2": 5, "us-east-1": 4, "eu-west-1": 5, "eu-central-1": 4}
+_OTHER_SCORE = 3
+
+_REGION = re.compile(r"^[a-z]{2}(-[a-z]+)+-\d$")
+_ZONE = re.compile(r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")
+_ZONE_ID = re.compile(r"^[a-z]+\d*-az\d+$")
+_TYPE = re.compile(r"^[a-z0-9-]+\.[a-z0-9-]+$")
+_QUOTA = re.compile(r"^L-[0-9A-F]{8}$")
+
+
+class MarketError(ValueError):
+    """A market document that cannot be used; the message is one line and names the key, the value and the rule."""
+
+
+class Market:
+    """What the market says now. Merges are atomic: a refused document changes nothing."""
+
+    def __init__(self) -> None:
+        self._document: dict[str, Any] = {}
+
+    def reset(self) -> None:
+        self._document = {}
+
+    def merge(self, document: Any) -> None:
+        """Merge ``document`` in, deeply; ``None`` removes a key. Raises MarketError."""
+        if not isinstance(document, dict):
+            raise MarketError("market: a document is an object")
+        merged = _merged(self._document, document)
+        self._document = _checked(merged)
+
+    def document(self) -> dict[str, Any]:
+        """What was merged in so far, with prices as strings: ready for JSON."""
+        return _plain(deepcopy(self._document))
+
+    def setting(self, name: str) -> Any:
+        return self._document.get(name, DEFAULTS[name])
+
+    @property
+    def boot_seconds(self) -> float:
+        return float(self.setting("boot_seconds"))
+
+    def spot_price(self, region: str, zone: str, instance_type: str) -> Decimal | None:
+        """USD an hour, or None where the market has no record.
+
+        A region whose prices were set sells only what was set: nobody can know the defaults, so they must not win
+        against what a test says.
+        """
+        prices = self._document.get("prices", {}).get(region)
+        if not prices:
+            return self._default_spot_price(region, zone, instance_type)
+        return prices.get(zone, {}).get(instance_type) or prices.get("*", {}).get(instance_type)
+
+    def on_demand_price(self, region: str, instance_type: str) -> Decimal | None:
+        pinned = self._document.get("on_demand", {}).get(region, {}).get(instance_type)
+        return pinned or _default_on_demand_price(region, instance_type)
+
+    def score(self, region: str, zone_id: str | None = None) -> int:
+        """1 to 10. A region whose zones were scored one by one scores as its best zone."""
+        pinned = self._document.get("scores", {}).get(region)
+        if isinstance(pinned, dict):
+            return pinned.get(zone_id, 1) if zone_id else max(pinned.values())
+        if pinned is not None:
+            return pinned
+        return _SCORES.get(region, _OTHER_SCORE)
+
+    def pins_score(self, region: str) -> bool:
+        return region in self._document.get("scores", {})
+
+    def capacity(self, zone: str, instance_type: str, market: MarketKind = "spot") -> int:
+        """Instances of a type that one zone can hold in all, those running included; PLENTY where nothing was said."""
+        return self._capacity(zone, instance_type, market)
+
+    def region_capacity(self, region: str, instance_type: str, market: MarketKind = "spot") -> int:
+        """Instances of a type that a region can hold over all its zones."""
+        return self._capacity(region, instance_type, market)
+
+    def pinned_quota(self, region: str, code: str) -> Decimal | None:
+        """The vCPU quota that was set for the region, or for all; None where none was."""
+        quotas = self._document.get("quotas", {})
+        return quotas.get(region, {}).get(code, quotas.get(code))
+
+    def quota(self, region: str, code: str) -> Decimal:
+        pinned = self.pinned_quota(region, code)
+        return DEFAULT_QUOTA if pinned is None else pinned
+
+    def _capacity(self, place: str, instance_type: str, market: MarketKind) -> int:
+        section = self._document.get("capacity" if market == "spot" else "on_demand_capacity", {})
+        types = section.get(place, {})
+        return types.get(instance_type, types.get("*", PLENTY))
+
+    def _default_spot_price(self, region: str, zone: str, instance_type: str) -> Decimal | None:
+        on_demand = self.on_demand_price(region, instance_type)
+        if on_demand is None:
+            return None
+        spread = int(sha256(f"{zone}/{instance_type}".encode()).hexdigest()[:4], 16) % 25
+        return (on_demand * (Decimal(30 + spread) / 100)).quantize(Decimal("0.0001"))
+
+
+def quota_code(instance_type: str, market: MarketKind) -> str:
+    """The vCPU quota that counts a type: by family letters, spot and on-demand apart."""
+    family = instance_type.split(".")[0]
+    letters = re.match(r"[a-z]+", family)
+    name = letters.group() if letters else ""
+    if market == "spot" and family.startswith("p5"):
+        name = "p5"
+    name = name if name in QUOTA_CODES else {"gr": "g", "u": "x"}.get(name, "standard")
+    return QUOTA_CODES[name][0 if market == "spot" else 1]
+
+
+def _default_on_demand_price(region: str, instance_type: str) -> Decimal | None:
+    base = _ON_DEMAND.get(instance_type)
+    price = Decimal(base) if base else _guessed_price(instance_type)
+    if price is None:
+        return None
+    factor = Decimal(_REGION_FACTOR[region]) if region in _REGION_FACTOR else _OTHER_REGION_FACTOR
+    return (price * factor).quantize(Decimal("0.0001"))
+
+
+def _guessed_price(instance_type: str) -> Decimal | None:
+    """Types without a price above: 5 cents a vCPU and 50 cents an accelerator, so that every type sold has one."""
+    from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+    data = INSTANCE_TYPES.get(instance_type)
+    if data is None:
+        return None
+    accelerators = sum(gpu["Count"] for gpu in data.get("GpuInfo", {}).get("Gpus", []))
+    return Decimal(data["VCpuInfo"]["DefaultVCpus"]) * Decimal("0.05") + accelerators * Decimal("0.50")
+
+
+def _merged(base: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in update.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict):
+            old = result.get(key)
+            result[key] = _merged(old if isinstance(old, dict) else {}, value)
+        else:
+            result[key] = value
+    return {key: value for key, value in result.items() if value != {}}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _checked(document: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(document) - set(_KEYS))
+    if unknown:
+        raise MarketError(f"{unknown[0]}: unknown key; known are {', '.join(_KEYS)}")
+    result: dict[str, Any] = {}
+    for section in _SECTIONS:
+        if section in document:
+            result[section] = _CHECKS[section](section, _object(section, document[section]))
+    if "boot_seconds" in document:
+        result["boot_seconds"] = _decimal("boot_seconds", document["boot_seconds"])
+    for key, least in (("score_configuration_budget", 0), ("price_page_size", 1)):
+        if key in document:
+            result[key] = _integer(key, document[key], least, PLENTY)
+    return result
+
+
+def _scores(path: str, section: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for region, value in section.items():
+        _matches(path, region, _REGION, "a region name")
+        here = f"{path}.{region}"
+        if isinstance(value, dict):
+            for zone_id in value:
+                _matches(here, zone_id, _ZONE_ID, "an availability zone id, like usw2-az1")
+            result[region] = {zone: _integer(f"{here}.{zone}", score, 1, 10) for zone, score in value.items()}
+        else:
+            result[region] = _integer(here, value, 1, 10)
+    return result
+
+
+def _prices(path: str, section: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for region, zones in section.items():
+        _matches(path, region, _REGION, "a region name")
+        here = f"{path}.{region}"
+        for zone in _object(here, zones):
+            if zone != "*" and not (_ZONE.match(zone) and zone[:-1] == region):
+                raise MarketError(f'{here}.{zone}: must be a zone of {region} or "*"')
+        result[region] = {zone: _typed(f"{here}.{zone}", types, _price) for zone, types in zones.items()}
+    return result
+
+
+def _on_demand(path: str, section: dict[str, Any]) -> dict[str, Any]:
+    for region in section:
+        _matches(path, region, _REGION, "a region name")
+    return {region: _typed(f"{path}.{region}", types, _price) for region, types in section.items()}
+
+
+def _capacities(path: str, section: dict[str, Any]) -> dict[str, Any]:
+    for place in section:
+        if not (_REGION.match(place) or _ZONE.match(place)):
+            raise MarketError(f"{path}.{place}: must be a region or a zone name")
+    return {place: _typed(f"{path}.{place}", types, _count, wildcard=True) for place, types in section.items()}
+
+
+def _quotas(path: str, section: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in section.items():
+        if isinstance(value, dict):
+            _matches(path, key, _REGION, "a region name or a quota code")
+            for code in value:
+                _matches(f"{path}.{key}", code, _QUOTA, "a quota code, like L-3819A6DF")
+            result[key] = {code: _decimal(f"{path}.{key}.{code}", number) for code, number in value.items()}
+        else:
+            _matches(path, key, _QUOTA, "a quota code, like L-3819A6DF")
+            result[key] = _decimal(f"{path}.{key}", value)
+    return result
+
+
+_CHECKS = {
+    "scores": _scores,
+    "prices": _prices,
+    "on_demand": _on_demand,
+    "capacity": _capacities,
+    "on_demand_capacity": _capacities,
+    "quotas": _quotas,
+}
+
+
+def _object(path: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise MarketError(f"{path}: {value!r} must be an object")
+    return value
+
+
+def _matches(path: str, key: str, pattern: re.Pattern[str], rule: str) -> None:
+    if not pattern.match(key):
+        raise MarketError(f"{path}.{key}: must be {rule}")
+
+
+def _typed(path: str, types: Any, check: Any, wildcard: bool = False) -> dict[str, Any]:
+    for name in _object(path, types):
+        if not (wildcard and name == "*"):
+            _matches(path, name, _TYPE, "an instance type")
+    return {name: check(f"{path}.{name}", value) for name, value in types.items()}
+
+
+def _price(path: str, value: Any) -> Decimal:
+    price = _decimal(path, value)
+    if price <= 0:
+        raise MarketError(f"{path}: {value!r} must be above 0")
+    return price
+
+
+def _count(path: str, value: Any) -> int:
+    return _integer(path, value, 0, PLENTY)
+
+
+def _decimal(path: str, value: Any) -> Decimal:
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
+    except InvalidOperation:
+        raise MarketError(f"{path}: {value!r} must be a number") from None
+    if isinstance(value, bool) or not number.is_finite() or number < 0:
+        raise MarketError(f"{path}: {value!r} must be a number of at least 0")
+    return number
+
+
+def _integer(path: str, value: Any, least: int, most: int) -> int:
+    number = _decimal(path, value)
+    if number != number.to_integral_value() or not least <= number <= most:
+        raise MarketError(f"{path}: {value!r} must be a whole number from {least} to {most}")
+    return int(number)
