@@ -17,7 +17,7 @@ def error_reply(protocol: str, status: int, code: str, message: str) -> Reply:
     """An error response; `protocol` is botocore's name (ec2, query, json, rest-json, rest-xml)."""
     request_id = str(uuid.uuid4())
     headers = {"x-amzn-RequestId": request_id}
-    if protocol in ("json", "rest-json", "cbor", ""):
+    if protocol in ("json", "rest-json", ""):
         headers["Content-Type"] = "application/json" if protocol == "rest-json" else "application/x-amz-json-1.1"
         headers["x-amzn-ErrorType"] = code
         return status, headers, json.dumps({"__type": code, "message": message}).encode()

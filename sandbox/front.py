@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from typing import Any
 from urllib.parse import unquote
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from sandbox.calls import Call
 from sandbox.context import Context
 from sandbox.errors import Reply
 from sandbox.errors import error_code
+from sandbox.errors import error_reply
 from sandbox.faults import LostAnswer
 from sandbox.request import Request
 from sandbox.strict import judge
@@ -91,12 +93,21 @@ class Front:
         """Answer one request. Raises LostAnswer where a fault says that the client is to hear nothing."""
         if not request.service:
             return await _ministack(scope, request.body)
-        outer = calls.current.get()
+        try:
+            return await self._judged(request, scope)
+        except LostAnswer:
+            raise
+        except Exception:
+            traceback.print_exc()
+            return error_reply(request.protocol, 500, "InternalFailure", "the sandbox failed: see its standard error")
+
+    async def _judged(self, request: Request, scope: dict) -> Reply:
         principal = iam.principal(request.access_key)
-        call = self._context.calls.begin(request, principal, _via(request, outer))
+        call = self._context.calls.begin(request, principal, _via(request, calls.current.get()))
         token = calls.current.set(call)
         try:
             reply = await self._context.faults.before(call, request)
+            # Nobody's request is judged by the model: ministack refuses its credentials first, as AWS does.
             if reply is None and principal:
                 reply = judge.refusal(request)
             if reply is None:
@@ -104,6 +115,9 @@ class Front:
                 self._context.faults.after(call, request, reply)
         except LostAnswer:
             call.status = 0
+            raise
+        except Exception:
+            call.status = 500
             raise
         finally:
             calls.current.reset(token)

@@ -69,7 +69,7 @@ class Request:
 
     @cached_property
     def protocol(self) -> str:
-        """How this request is written: ec2, query, json, rest-json, rest-xml; empty where unknown."""
+        """How this request is written: ec2, query, json, rest-json, rest-xml; empty for any other."""
         if "x-amz-target" in self.headers:
             return "json"
         if self.model is None:
@@ -79,7 +79,8 @@ class Request:
             # A service that has moved on to JSON still takes the form of older SDKs (SQS, CloudWatch).
             return "query" if "Action" in self.form and protocol == "json" else protocol
         if protocol == "smithy-rpc-v2-cbor":
-            return "query" if "Action" in self.form else "cbor"
+            # SDKs write JSON or forms to these services unless they are told otherwise.
+            return "query" if "Action" in self.form else ""
         return protocol
 
     @cached_property
@@ -90,7 +91,7 @@ class Request:
         if self.protocol in ("ec2", "query"):
             return self.form.get("Action", [""])[0]
         if self.protocol in ("rest-json", "rest-xml") and self.model is not None:
-            found = models.match(self.model, self.method, self.raw_path, self.query)
+            found = models.match(self.model, self.method, self.raw_path, self.query, self.headers)
             if found:
                 self.labels = found[1]
                 return found[0]

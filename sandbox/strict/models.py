@@ -67,13 +67,21 @@ def service_model(service: str, path: str = "/") -> ServiceModel | None:
 
 @dataclass(frozen=True)
 class Route:
-    """One REST operation: what its method, path and query string look like."""
+    """One REST operation: what its method, path, query string and headers must look like."""
 
     operation: str
     method: str
     path: re.Pattern[str]
     literal: int
     query: tuple[tuple[str, str | None], ...]
+    # Those names of `query` that stand in the model's URI and so tell operations apart.
+    marks: frozenset[str]
+    headers: tuple[str, ...]
+    deprecated: bool
+
+    def order(self) -> tuple:
+        """The more a route asks for, the earlier it is tried; a deprecated one after its successor."""
+        return -len(self.query), -len(self.headers), -self.literal, self.deprecated
 
 
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
@@ -98,7 +106,27 @@ def _route(operation: OperationModel) -> Route:
     for part in filter(None, query.split("&")):
         name, equals, value = part.partition("=")
         wanted.append((name, unquote(value) if equals else None))
-    return Route(operation.name, operation.http["method"], re.compile(pattern), literal, tuple(wanted))
+    marks = frozenset(name for name, _ in wanted)
+    headers: list[str] = []
+    # S3 tells a copy from a put, and a part from an object, by required parameters alone.
+    shape = operation.input_shape
+    for member in shape.required_members if shape is not None else ():
+        place = shape.members[member].serialization
+        if place.get("location") == "querystring":
+            wanted.append((place.get("name", member), None))
+        elif place.get("location") == "header" and operation.service_model.service_name == "s3":
+            headers.append(place.get("name", member).lower())
+    deprecated = bool(getattr(operation, "deprecated", False))
+    return Route(
+        operation.name,
+        operation.http["method"],
+        re.compile(pattern),
+        literal,
+        tuple(wanted),
+        marks,
+        tuple(headers),
+        deprecated,
+    )
 
 
 @functools.cache
@@ -106,19 +134,32 @@ def _routes(directory: str) -> tuple[Route, ...]:
     model = _load(directory)
     assert model is not None
     routes = [_route(model.operation_model(name)) for name in model.operation_names]
-    return tuple(sorted(routes, key=lambda route: (len(route.query), route.literal), reverse=True))
+    return tuple(sorted(routes, key=Route.order))
 
 
 def match(
-    model: ServiceModel, method: str, raw_path: str, query: dict[str, list[str]]
+    model: ServiceModel, method: str, raw_path: str, query: dict[str, list[str]], headers: dict[str, str]
 ) -> tuple[str, dict[str, str]] | None:
-    """The REST operation of a request, with the labels of its path; the most literal one wins."""
-    for route in _routes(model.service_name):
-        if route.method != method or any(
-            name not in query or (value is not None and query[name][0] != value) for name, value in route.query
-        ):
-            continue
-        found = route.path.fullmatch(raw_path)
-        if found:
-            return route.operation, {name: unquote(value) for name, value in found.groupdict().items()}
+    """The REST operation of a request, with the labels of its path; the one that asks for most wins.
+
+    A request that lacks a required parameter of the query string is matched by its path alone.
+    """
+    candidates = [route for route in _routes(model.service_name) if route.method == method]
+    for strict in (True, False):
+        for route in candidates:
+            if not _fits(route, query, headers, strict):
+                continue
+            found = route.path.fullmatch(raw_path)
+            if found:
+                return route.operation, {name: unquote(value) for name, value in found.groupdict().items()}
     return None
+
+
+def _fits(route: Route, query: dict[str, list[str]], headers: dict[str, str], strict: bool) -> bool:
+    for name, value in route.query:
+        if name not in query:
+            if strict or name in route.marks:
+                return False
+        elif value is not None and query[name][0] != value:
+            return False
+    return all(name in headers for name in route.headers)
