@@ -69,6 +69,7 @@ class Stage:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            check=False,
         )
         self.say(done.stdout)
         good = done.returncode == 0 and (judge is None or judge(done.stdout))

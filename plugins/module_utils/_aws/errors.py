@@ -14,9 +14,12 @@ from collections.abc import Callable
 from typing import Any
 from typing import TypeVar
 
-from botocore.exceptions import BotoCoreError
-from botocore.exceptions import ClientError
-from botocore.exceptions import WaiterError
+try:
+    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import ClientError
+    from botocore.exceptions import WaiterError
+except ImportError:
+    pass  # Modules report a missing botocore through AnsibleAWSModule, and documentation is built without it.
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 

@@ -1,0 +1,140 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""List what an account holds, service by service and region by region, with nothing but describe and list calls.
+
+Independent of the collection on purpose: it knows no names and no tags. AWS's tag search would not do: it leaves out Auto Scaling
+groups and IAM roles, and returns what is already gone.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+
+# service: [(paginator or operation, result key, how to name one)]. A name of None means the entry itself is the name.
+REGIONAL = {
+    "autoscaling": [
+        ("describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupName"),
+        ("describe_policies", "ScalingPolicies", "PolicyARN"),
+    ],
+    "backup": [("list_backup_vaults", "BackupVaultList", "BackupVaultName")],
+    "cloudformation": [("describe_stacks", "Stacks", "StackName")],
+    "cloudwatch": [
+        ("describe_alarms", "MetricAlarms", "AlarmName"),
+        ("list_dashboards", "DashboardEntries", "DashboardName"),
+    ],
+    "dynamodb": [("list_tables", "TableNames", None)],
+    "ec2": [
+        ("describe_addresses", "Addresses", "AllocationId"),
+        ("describe_flow_logs", "FlowLogs", "FlowLogId"),
+        ("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+        ("describe_key_pairs", "KeyPairs", "KeyPairId"),
+        ("describe_launch_templates", "LaunchTemplates", "LaunchTemplateName"),
+        ("describe_nat_gateways", "NatGateways", "NatGatewayId"),
+        ("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+        ("describe_route_tables", "RouteTables", "RouteTableId"),
+        ("describe_security_groups", "SecurityGroups", "GroupId"),
+        ("describe_subnets", "Subnets", "SubnetId"),
+        ("describe_volumes", "Volumes", "VolumeId"),
+        ("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
+        ("describe_vpcs", "Vpcs", "VpcId"),
+    ],
+    "ecs": [("list_clusters", "clusterArns", None), ("list_task_definitions", "taskDefinitionArns", None)],
+    "efs": [
+        ("describe_file_systems", "FileSystems", "FileSystemId"),
+        ("describe_access_points", "AccessPoints", "AccessPointId"),
+    ],
+    "events": [("list_rules", "Rules", "Arn"), ("list_event_buses", "EventBuses", "Arn")],
+    "lambda": [("list_functions", "Functions", "FunctionName")],
+    "logs": [("describe_log_groups", "logGroups", "logGroupName")],
+    "secretsmanager": [("list_secrets", "SecretList", "ARN")],
+    "sns": [("list_topics", "Topics", "TopicArn")],
+    "sqs": [("list_queues", "QueueUrls", None)],
+    "ssm": [("describe_parameters", "Parameters", "Name")],
+    "stepfunctions": [("list_state_machines", "stateMachines", "stateMachineArn")],
+}
+GLOBAL = {
+    "iam": [
+        ("list_roles", "Roles", "RoleName"),
+        ("list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
+    ],
+    "s3": [("list_buckets", "Buckets", "Name")],
+}
+
+
+def listing(url: str, regions: list[str] | None = None) -> set[str]:
+    """Everything in the account as "region service name": keys only while they are in use, instances until they are terminated."""
+
+    def client(service: str, region: str) -> Any:
+        return boto3.client(
+            service, region_name=region, endpoint_url=url, aws_access_key_id="testing", aws_secret_access_key="testing"
+        )
+
+    if regions is None:
+        regions = sorted(found["RegionName"] for found in client("ec2", "us-east-1").describe_regions()["Regions"])
+
+    def region_listing(region: str) -> set[str]:
+        names = set()
+        for service, operations in REGIONAL.items():
+            names |= {f"{region} {service} {name}" for name in _names(client(service, region), operations)}
+        names |= {
+            f"{region} ec2 {name}" for name in (*_instances(client("ec2", region)), *_snapshots(client("ec2", region)))
+        }
+        names |= {f"{region} kms {name}" for name in _keys(client("kms", region))}
+        names |= {f"{region} ecs {name}" for name in _providers(client("ecs", region))}
+        return names
+
+    found: set[str] = set()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for names in pool.map(region_listing, regions):
+            found |= names
+    for service, operations in GLOBAL.items():
+        found |= {f"global {service} {name}" for name in _names(client(service, "us-east-1"), operations)}
+    return found
+
+
+def _names(client: Any, operations: list[tuple[str, str, str | None]]) -> Iterator[str]:
+    for operation, key, name in operations:
+        pages = (
+            client.get_paginator(operation).paginate()
+            if client.can_paginate(operation)
+            else [getattr(client, operation)()]
+        )
+        for page in pages:
+            for entry in page.get(key, []):
+                yield entry if name is None else entry[name]
+
+
+def _instances(client: Any) -> Iterator[str]:
+    for page in client.get_paginator("describe_instances").paginate():
+        for reservation in page["Reservations"]:
+            for instance in reservation["Instances"]:
+                if instance["State"]["Name"] != "terminated":
+                    yield instance["InstanceId"]
+
+
+def _snapshots(client: Any) -> Iterator[str]:
+    for page in client.get_paginator("describe_snapshots").paginate(OwnerIds=["self"]):
+        for snapshot in page["Snapshots"]:
+            yield snapshot["SnapshotId"]
+
+
+def _keys(client: Any) -> Iterator[str]:
+    for page in client.get_paginator("list_keys").paginate():
+        for key in page["Keys"]:
+            if client.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] != "PendingDeletion":
+                yield key["KeyId"]
+    for page in client.get_paginator("list_aliases").paginate():
+        for alias in page["Aliases"]:
+            yield alias["AliasName"]
+
+
+def _providers(client: Any) -> Iterator[str]:
+    for provider in client.describe_capacity_providers()["capacityProviders"]:
+        if provider["status"] == "ACTIVE":
+            yield provider["name"]
