@@ -224,7 +224,8 @@ def wanted(params: dict[str, Any]) -> ranking.Wish:
             for place, region in params["places"].items()
         }
     if not places:
-        raise InputError("places", places, "must name at least one place")
+        option = "places" if params["regions"] is None else "regions"
+        raise InputError(option, params[option], "must name at least one")
     return ranking.Wish(
         places=places,
         instance_types=checks.check_instance_types(params["instance_types"]),

@@ -12,7 +12,7 @@ from typing import Any
 
 HEADINGS = ("rank", "place", "region", "score", "USD/h", "zone", "type", "why")
 # Numbers stand to the right, words to the left.
-RIGHT = (0, 3, 4)
+RIGHT = ("rank", "score", "USD/h")
 NONE = "-"
 
 
@@ -20,12 +20,14 @@ def ranking_lines(decision: dict[str, Any]) -> list[str]:
     """The decision's request and rule, then one line per place, then the outcome."""
     inputs = decision["record"]["inputs"]
     rule = decision["record"]["rule"]
+    rows = _rows(decision["ranking"])
+    # Most inventories call a place by its region: no column twice.
+    headings = [name for name in HEADINGS if name != "region" or any(row["region"] != row["place"] for row in rows)]
     lines = [
-        f"{len(inputs['places'])} place(s) for {inputs['target_capacity']} of {', '.join(inputs['instance_types'])}"
-        f" ({inputs['product_description']})",
+        f"{inputs['target_capacity']} x {' or '.join(inputs['instance_types'])}, {inputs['product_description']}",
         f"Rule {rule['strategy']}: {rule['text']}.",
         "",
-        *table(HEADINGS, _rows(decision["ranking"]), RIGHT),
+        *table(headings, [[row[name] for name in headings] for row in rows], RIGHT),
         "",
     ]
     best = decision["best"]
@@ -33,36 +35,36 @@ def ranking_lines(decision: dict[str, Any]) -> list[str]:
         return [*lines, "No place is left."]
     where = best["place"] if best["place"] == best["region"] else f"{best['place']} ({best['region']})"
     cost = decision["record"]["expected"]["hourly_cost"]
-    return [*lines, f"Best: {where}, {cost} USD an hour for {inputs['target_capacity']} at the cheapest current price."]
+    return [*lines, f"Best: {where}, {cost} USD an hour in all at the cheapest current price."]
 
 
-def _rows(ranking: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+def _rows(ranking: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     amounts = [entry["price"] for entry in ranking if entry["price"] is not None]
     # As many decimals as the most exact price needs, so that the points stand in one column.
     decimals = max([2, *(-Decimal(amount).as_tuple().exponent for amount in amounts)])
     return [
-        (
-            NONE if entry["rank"] is None else str(entry["rank"]),
-            entry["place"],
-            entry["region"],
-            NONE if entry["score"] is None else str(entry["score"]),
-            NONE if entry["price"] is None else f"{Decimal(entry['price']):.{decimals}f}",
-            NONE if entry["zone"] is None else " ".join(filter(None, (entry["zone"], entry["zone_id"]))),
-            entry["instance_type"] or NONE,
-            entry["reason"] if entry["verdict"] == "candidate" else f"{entry['verdict']}: {entry['reason']}",
-        )
+        {
+            "rank": NONE if entry["rank"] is None else str(entry["rank"]),
+            "place": entry["place"],
+            "region": entry["region"],
+            "score": NONE if entry["score"] is None else str(entry["score"]),
+            "USD/h": NONE if entry["price"] is None else f"{Decimal(entry['price']):.{decimals}f}",
+            "zone": " ".join(filter(None, (entry["zone"], entry["zone_id"]))) or NONE,
+            "type": entry["instance_type"] or NONE,
+            "why": entry["reason"] if entry["verdict"] == "candidate" else f"{entry['verdict']}: {entry['reason']}",
+        }
         for entry in ranking
     ]
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
-    """Aligned columns under headings and a rule; `right` are the columns that stand to the right."""
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]:
+    """Aligned columns under headings and a rule; `right` are the headings of columns that stand to the right."""
     widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
 
     def line(cells: Sequence[str]) -> str:
         return "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+            cell.rjust(width) if heading in right else cell.ljust(width)
+            for heading, cell, width in zip(headings, cells, widths, strict=True)
         ).rstrip()
 
     return [line(headings), line(["-" * width for width in widths]), *(line(row) for row in rows)]
