@@ -22,6 +22,8 @@ TAG_DEPLOYMENT = "ethereal-spot:deployment"
 TAG_PLACE = "ethereal-spot:place"
 TAG_VERSION = "ethereal-spot:version"
 TAG_TEMPLATE = "ethereal-spot:template"
+TAG_CAPACITY_OWNER = "ethereal-spot:capacity-owner"
+TAG_IMAGE_PARAMETER = "ethereal-spot:image-parameter"
 
 
 def check_prefix(prefix: str, option: str = "spot_prefix") -> str:

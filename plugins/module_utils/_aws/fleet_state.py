@@ -1,0 +1,151 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What stands of a fleet, and what the account says about its options: reading only. PRIVATE to the collection.
+
+`clients` gives a botocore client for a service's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscaling
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import ec2
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import kms
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import launch_templates
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import ssm_images
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_facts
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import touches_template
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_plan import remembered_parameter
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_template import build_template
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_template import check_resolved
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_template import choose_image
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_template import need_template
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import is_unknown
+
+Clients = Callable[[str], Any]
+LATEST = "$Latest"
+
+
+def read_fleet(clients: Clients, name: str, *, with_versions: bool = True) -> dict[str, Any]:
+    """The `current` of fleet_plan."""
+    groups = autoscaling.describe_groups(clients("autoscaling"), [name])
+    group = groups[0] if groups else None
+    deleting = bool(group and str(group.get("Status") or "").startswith("Delete"))
+    group = None if deleting else group
+    template = launch_templates.describe_template(clients("ec2"), name)
+    current: dict[str, Any] = {
+        "deleting": deleting,
+        "group": group,
+        "in_force": None,
+        "template": template,
+        "versions": {},
+    }
+    if with_versions:
+        _read_versions(clients("ec2"), current)
+    return current
+
+
+def _read_versions(client: Any, current: dict[str, Any]) -> None:
+    template_id = current["template"]["LaunchTemplateId"] if current["template"] else None
+    specification = need_template(current["group"]) if current["group"] else None
+    ours = specification is not None and specification["id"] == template_id
+    wanted = [specification["version"]] if specification else []
+    if template_id:
+        versions = list(dict.fromkeys([*(wanted if ours else []), LATEST]))
+        found = launch_templates.describe_versions(client, template_id, versions)
+        current["versions"] = {item["VersionNumber"]: item["LaunchTemplateData"] for item in found}
+    if specification is None:
+        return
+    if not ours:
+        found = launch_templates.describe_versions(client, specification["id"], wanted)
+    chosen = _version(found, specification["version"])
+    current["in_force"] = {
+        "id": specification["id"],
+        "version": specification["version"],
+        "number": chosen.get("VersionNumber"),
+        # Somebody deleted what the group launches from: nothing is known of it.
+        "data": chosen.get("LaunchTemplateData", {}),
+    }
+
+
+def _version(found: list[dict[str, Any]], version: str) -> dict[str, Any]:
+    if version == LATEST:
+        return max(found, key=lambda item: item["VersionNumber"], default={})
+    if version == "$Default":
+        return next((item for item in found if item.get("DefaultVersion")), {})
+    return next((item for item in found if str(item["VersionNumber"]) == version), {})
+
+
+def settle_fleet(
+    clients: Clients,
+    region: str,
+    current: dict[str, Any],
+    standing: dict[str, Any] | None,
+    given: dict[str, Any],
+    fleet: dict[str, Any],
+    *,
+    allow_public_subnets: bool = False,
+) -> tuple[dict[str, Any], dict[str, Any] | None, list[str]]:
+    """The fleet with image and offered types filled in, its LaunchTemplateData (None if untouched), and warnings.
+
+    Everything new is checked against the account; what stands unchanged was checked when it came. Raises InputError.
+    """
+    old = standing or {}
+    new_subnets = sorted(fleet["subnet_ids"]) != old.get("subnet_ids")
+    new_groups = sorted(fleet["security_group_ids"]) != old.get("security_group_ids")
+    new_types = fleet["instance_types"] != old.get("instance_types")
+    zones: list[str] = []
+    if (new_subnets or new_groups or new_types) and not is_unknown(fleet["subnet_ids"]):
+        found = ec2.describe_subnets(clients("ec2"), fleet["subnet_ids"])
+        vpc_id, zones = fleet_facts.check_subnets(fleet["subnet_ids"], found, region)
+        if new_subnets and not allow_public_subnets:
+            tables = ec2.describe_route_tables(clients("ec2"), vpc_id)
+            fleet_facts.check_private(fleet["subnet_ids"], tables)
+        if (new_subnets or new_groups) and not is_unknown(fleet["security_group_ids"]):
+            groups = ec2.describe_security_groups(clients("ec2"), fleet["security_group_ids"])
+            fleet_facts.check_security_groups(fleet["security_group_ids"], groups, vpc_id, region)
+    if fleet["kms_key_arn"] not in (old.get("kms_key_arn"), None) and not is_unknown(fleet["kms_key_arn"]):
+        fleet_facts.check_key(fleet["kms_key_arn"], kms.describe_key(clients("kms"), fleet["kms_key_arn"]))
+    warnings = []
+    if new_types or new_subnets:
+        fleet, warnings = _keep_offered(clients, region, fleet, zones)
+    if standing is not None and not touches_template(given):
+        return fleet, None, warnings
+    fleet = _choose_image(clients, current, old, given, fleet)
+    image = None
+    if not is_unknown(fleet["image_id"]):
+        image = ec2.describe_image(clients("ec2"), fleet["image_id"])
+        image = fleet_facts.check_image(fleet["image_id"], image, region)
+        if new_types or fleet["image_id"] != old.get("image_id"):
+            types = ec2.describe_instance_types(clients("ec2"), fleet["instance_types"])
+            fleet_facts.check_architecture(image, types)
+    return fleet, build_template(fleet, image), warnings
+
+
+def _keep_offered(
+    clients: Clients, region: str, fleet: dict[str, Any], zones: list[str]
+) -> tuple[dict[str, Any], list[str]]:
+    where = ", ".join(zones) or region
+    offerings = ec2.describe_offerings(clients("ec2"), fleet["instance_types"], zones)
+    kept, dropped = fleet_facts.offered_types(fleet["instance_types"], offerings, where)
+    warnings = [f"instance_types: {name!r} is not offered in {where} and is left out" for name in dropped]
+    return {**fleet, "instance_types": kept}, warnings
+
+
+def _choose_image(
+    clients: Clients, current: dict[str, Any], old: dict[str, Any], given: dict[str, Any], fleet: dict[str, Any]
+) -> dict[str, Any]:
+    remembered = remembered_parameter(current) if old else None
+    refresh = given.get("refresh_image", False)
+    choice = choose_image(given.get("ami_id"), remembered, old.get("image_id"), refresh=refresh)
+    image_id = choice["image_id"]
+    if choice["resolve"]:
+        image_id = check_resolved(choice["resolve"], ssm_images.image_of(clients("ssm"), choice["resolve"]))
+    if image_id is None:
+        raise InputError("ami_id", None, "is required: the launch template in force has no image")
+    return {**fleet, "image_id": image_id, "image_parameter": choice["image_parameter"]}

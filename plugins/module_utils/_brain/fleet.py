@@ -1,0 +1,282 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A fleet as its user speaks of it: options, defaults, owner of its size. PRIVATE to the collection.
+
+A fleet is a plain dict with the keys of CREATION_DEFAULTS and REQUIRED_AT_CREATION, `image_id` and `image_parameter` (what
+`ami_id` led to), `user_data` (base64, as EC2 keeps it) and `group_tags` (every tag that must be on the group).
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import KNOWN_AFTER_APPLY
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import is_unknown
+
+# Group and launch template carry the same name: 3 to 128 characters is the template's limit, below the group's 255
+# (botocore models: CreateLaunchTemplate, CreateAutoScalingGroup).
+FLEET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{2,127}")
+DEVICE_NAME = re.compile(r"/dev/[a-z0-9/]{2,32}|xvd[a-z]{1,2}")
+PROFILE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
+PROFILE_ARN = re.compile(r"arn:(?P<partition>aws(-[a-z]+)*):iam::[0-9]{12}:instance-profile/[A-Za-z0-9_+=,.@/-]{1,512}")
+# Tag keys that instance metadata can show: EC2 refuses a launch with others once metadata tags are on (EC2 user guide).
+METADATA_TAG_KEY = re.compile(r"[A-Za-z0-9+=.,_:@-]+")
+METADATA_TAG_RESERVED = frozenset({".", "..", "_index"})
+ROLE_TAGS = frozenset({names.TAG_DEPLOYMENT, names.TAG_PLACE, names.TAG_VERSION})
+TAG_ECS_MANAGED = "AmazonECSManaged"
+
+PLAYBOOK = "playbook"
+SCALING = "scaling"
+PLACEMENT = "placement"
+OWNERS = (PLAYBOOK, SCALING, PLACEMENT)
+SPOT_STRATEGIES = (
+    "price-capacity-optimized",
+    "capacity-optimized",
+    "capacity-optimized-prioritized",
+    "lowest-price",
+)
+# botocore model: InstanceMetadataHttpPutResponseHopLimit.
+HOP_LIMITS = (1, 64)
+LARGEST_GROUP = 1_000_000
+
+REQUIRED_AT_CREATION = ("ami_id", "kms_key_arn", "security_group_ids", "subnet_ids")
+CREATION_DEFAULTS: dict[str, Any] = {
+    "capacity_owner": PLAYBOOK,
+    "capacity_rebalance": True,
+    "disk_size": 100,
+    "ebs_iops": 3000,
+    "ebs_throughput": 125,
+    "iam_instance_profile": None,
+    "instance_types": ["g4dn.xlarge", "g5.xlarge", "g6.xlarge"],
+    "metadata_hop_limit": 1,
+    "on_demand_percentage_above_base": 0,
+    "root_device_name": None,
+    "spot_strategy": SPOT_STRATEGIES[0],
+    "user_data": None,
+}
+CREATION_SIZES = {"on_demand_base": 2, "min_size": 2, "desired_capacity": 10, "max_size": 50}
+TEMPLATE_OPTIONS = frozenset(
+    {
+        "ami_id",
+        "disk_size",
+        "ebs_iops",
+        "ebs_throughput",
+        "iam_instance_profile",
+        "kms_key_arn",
+        "metadata_hop_limit",
+        "refresh_image",
+        "root_device_name",
+        "security_group_ids",
+        "tags",
+        "user_data",
+    }
+)
+# A fallback group and one that a placement will scale stand empty until somebody asks.
+EMPTY_SIZES = {"on_demand_base": 0, "min_size": 0, "desired_capacity": 0, "max_size": 50}
+
+
+def check_fleet_name(value: Any, option: str = "name") -> str:
+    """A name that both the Auto Scaling group and the launch template can carry."""
+    if not isinstance(value, str) or not FLEET_NAME.fullmatch(value):
+        raise InputError(option, value, "must match [A-Za-z0-9][A-Za-z0-9-]{2,127}: group and launch template carry it")
+    return value
+
+
+def check_profile(value: Any, option: str, region: str) -> str:
+    """An instance profile's name or ARN."""
+    if isinstance(value, str) and PROFILE_NAME.fullmatch(value):
+        return value
+    match = PROFILE_ARN.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        raise InputError(option, value, "must be an instance profile's name or ARN")
+    checks.check_partition(match["partition"], value, option, region)
+    return value
+
+
+def check_fleet_tags(value: Any, option: str = "tags") -> dict[str, str]:
+    """Tags that group, template, instances, volumes and interfaces can carry and instance metadata can show."""
+    ours = {key: text for key, text in value.items() if key in ROLE_TAGS}
+    tags = checks.check_tags({key: text for key, text in value.items() if key not in ROLE_TAGS}, option)
+    for key in tags:
+        if not METADATA_TAG_KEY.fullmatch(key) or key in METADATA_TAG_RESERVED:
+            raise InputError(
+                option, key, "cannot be shown in instance metadata: letters, digits and + - = . , _ : @ only"
+            )
+    return {**tags, **{key: str(text) for key, text in ours.items()}}
+
+
+def given_fleet(params: dict[str, Any], region: str, *, check_mode: bool) -> dict[str, Any]:
+    """The options that were given, checked and in the fleet's own terms; those that are None are left out.
+
+    A value that only a real run can know stands in check mode only.
+    """
+    given: dict[str, Any] = {}
+    for option, check in _reference_checks(region).items():
+        value = params.get(option)
+        if value is None:
+            continue
+        if is_unknown(value):
+            if not check_mode:
+                raise InputError(option, value, "is known in check mode only: the step that makes it has not run")
+            given[option] = [KNOWN_AFTER_APPLY] if isinstance(value, list) else KNOWN_AFTER_APPLY
+        else:
+            given[option] = check(value, option)
+    given.update(_given_types(params))
+    given.update(_given_numbers(params))
+    for option in ("capacity_owner", "capacity_rebalance", "spot_strategy"):
+        if params.get(option) is not None:
+            given[option] = params[option]
+    if params.get("root_device_name") is not None:
+        given["root_device_name"] = params["root_device_name"]
+        if not DEVICE_NAME.fullmatch(given["root_device_name"]):
+            raise InputError("root_device_name", given["root_device_name"], "must be a device such as /dev/xvda")
+    if params.get("bootstrap_script") is not None:
+        text = checks.check_user_data(params["bootstrap_script"], "bootstrap_script")
+        given["user_data"] = base64.b64encode(text.encode()).decode() or None
+    if params.get("tags") is not None:
+        given["tags"] = check_fleet_tags(params["tags"])
+    for option in ("ecs_managed", "refresh_image"):
+        if params.get(option):
+            given[option] = True
+    if params.get("on_demand_only"):
+        given["on_demand_percentage_above_base"] = 100
+    return given
+
+
+def _reference_checks(region: str) -> dict[str, Any]:
+    return {
+        "ami_id": checks.check_image_id,
+        "iam_instance_profile": lambda value, option: check_profile(value, option, region),
+        "kms_key_arn": lambda value, option: checks.check_kms_key_arn(value, option, region),
+        "security_group_ids": checks.check_security_group_ids,
+        "subnet_ids": checks.check_subnet_ids,
+    }
+
+
+def _given_types(params: dict[str, Any]) -> dict[str, Any]:
+    if params.get("instance_types") is not None:
+        return {"instance_types": checks.check_instance_types(params["instance_types"])}
+    pair = [params.get(option) for option in ("instance_type", "fallback_instance_type") if params.get(option)]
+    return {"instance_types": checks.check_instance_types(pair, "instance_type")} if pair else {}
+
+
+def _given_numbers(params: dict[str, Any]) -> dict[str, Any]:
+    limits = {
+        "desired_capacity": (0, LARGEST_GROUP),
+        "max_size": (0, LARGEST_GROUP),
+        "metadata_hop_limit": HOP_LIMITS,
+        "min_size": (0, LARGEST_GROUP),
+        "on_demand_base": (0, LARGEST_GROUP),
+        "on_demand_percentage_above_base": (0, 100),
+    }
+    numbers = {
+        option: checks.check_integer(params[option], option, *bounds)
+        for option, bounds in limits.items()
+        if params.get(option) is not None
+    }
+    volume = checks.check_gp3(params.get("disk_size"), params.get("ebs_iops"), params.get("ebs_throughput"))
+    options = {"size": "disk_size", "iops": "ebs_iops", "throughput": "ebs_throughput"}
+    return {**numbers, **{options[key]: value for key, value in volume.items()}}
+
+
+def whole_fleet(given: dict[str, Any], current: dict[str, Any] | None, *, on_demand_only: bool) -> dict[str, Any]:
+    """What the fleet shall be: the options given over what stands, or over the defaults if nothing stands.
+
+    `current` is None when the group does not exist. Raises InputError where the options, alone or with what stands,
+    contradict each other or the owner of the group's size.
+    """
+    owner = given.get("capacity_owner") or (current or CREATION_DEFAULTS)["capacity_owner"]
+    if current is None:
+        for option in REQUIRED_AT_CREATION:
+            if option not in given:
+                raise InputError(option, None, "is required to create a fleet")
+        sizes = EMPTY_SIZES if on_demand_only or owner == PLACEMENT else CREATION_SIZES
+        fleet = {**CREATION_DEFAULTS, **sizes, "image_id": None, "image_parameter": None, "tags": {}, **given}
+    else:
+        fleet = {**current, **given, "tags": {**current["tags"], **given.get("tags", {})}}
+        if not fleet["instance_types"]:
+            raise InputError("instance_types", None, "is required: the group has no mixed-instances policy yet")
+        if same_profile(current["iam_instance_profile"], fleet["iam_instance_profile"]):
+            fleet["iam_instance_profile"] = current["iam_instance_profile"]
+        if touches_template(given):
+            _fill_template(fleet)
+    fleet["capacity_owner"] = owner
+    # An assertion about the image, not a property of the fleet.
+    fleet["root_device_name"] = given.get("root_device_name")
+    if fleet["on_demand_percentage_above_base"] < 100:
+        fleet["spot_strategy"] = fleet["spot_strategy"] or CREATION_DEFAULTS["spot_strategy"]
+    else:
+        # Nothing is bought on the spot market: whatever strategy the group carries has no effect.
+        fleet["spot_strategy"] = None
+    fleet["group_tags"] = {**given.get("tags", {}), names.TAG_CAPACITY_OWNER: owner}
+    if given.get("ecs_managed"):
+        # ECS writes its mark with an empty value; without it nothing scales out from 0 (containers-roadmap issue 935).
+        fleet["group_tags"][TAG_ECS_MANAGED] = ""
+    _apply_owner(fleet, given, current)
+    _check_sizes(fleet, given)
+    checks.check_gp3(fleet["disk_size"], fleet["ebs_iops"], fleet["ebs_throughput"])
+    return fleet
+
+
+def touches_template(given: dict[str, Any]) -> bool:
+    """Whether any option given is one that the launch template holds."""
+    return bool(TEMPLATE_OPTIONS & given.keys())
+
+
+def _fill_template(fleet: dict[str, Any]) -> None:
+    """What a template made by others may lack, once we write the next version of it."""
+    for option in ("disk_size", "ebs_iops", "ebs_throughput"):
+        if fleet[option] is None:
+            fleet[option] = CREATION_DEFAULTS[option]
+    for option in ("kms_key_arn", "security_group_ids"):
+        if not fleet[option]:
+            raise InputError(option, None, "is required: the launch template in force has none")
+
+
+def same_profile(one: str | None, other: str | None) -> bool:
+    """Whether a profile's name and an ARN, or two of either, mean the same profile: names are unique in an account."""
+    if not one or not other or (one.startswith("arn:") and other.startswith("arn:")):
+        return one == other
+    return one.rpartition("/")[2] == other.rpartition("/")[2]
+
+
+def _apply_owner(fleet: dict[str, Any], given: dict[str, Any], current: dict[str, Any] | None) -> None:
+    owner = fleet["capacity_owner"]
+    if owner == PLACEMENT:
+        for option in ("min_size", "on_demand_base"):
+            if given.get(option):
+                raise InputError(
+                    option, given[option], "must be 0 under capacity_owner: placement, which may scale to 0"
+                )
+            fleet[option] = 0
+    if current is None:
+        return
+    if owner == PLACEMENT:
+        fleet["desired_capacity"] = current["desired_capacity"]
+    elif owner == SCALING:
+        # AWS moves the desired capacity into new bounds by itself (botocore model: UpdateAutoScalingGroup).
+        within = max(current["desired_capacity"], fleet["min_size"])
+        fleet["desired_capacity"] = min(within, fleet["max_size"])
+
+
+def _check_sizes(fleet: dict[str, Any], given: dict[str, Any]) -> None:
+    def pair(small: str, large: str) -> None:
+        if fleet[small] > fleet[large]:
+            origin = {option: "" if option in given else ", not given" for option in (small, large)}
+            raise InputError(
+                small if small in given else large,
+                fleet[small if small in given else large],
+                f"breaks {small} ({fleet[small]}{origin[small]}) <= {large} ({fleet[large]}{origin[large]})",
+            )
+
+    pair("min_size", "max_size")
+    pair("min_size", "desired_capacity")
+    pair("desired_capacity", "max_size")
+    pair("on_demand_base", "max_size")

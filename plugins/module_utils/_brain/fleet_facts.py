@@ -1,0 +1,98 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the account must have for a fleet's options to be right: rules over what AWS described. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+
+ANYWHERE = ("0.0.0.0/0", "::/0")
+
+
+def check_subnets(wanted: list[str], subnets: list[dict[str, Any]], region: str) -> tuple[str, list[str]]:
+    """The one VPC of the subnets, and their zones."""
+    found = {subnet["SubnetId"]: subnet for subnet in subnets}
+    for subnet_id in wanted:
+        if subnet_id not in found:
+            raise InputError("subnet_ids", subnet_id, f"does not exist in {region}")
+    vpc_id = found[wanted[0]]["VpcId"]
+    for subnet_id in wanted:
+        if found[subnet_id]["VpcId"] != vpc_id:
+            raise InputError("subnet_ids", subnet_id, f"is in {found[subnet_id]['VpcId']}, {wanted[0]} is in {vpc_id}")
+    return vpc_id, sorted({found[subnet_id]["AvailabilityZone"] for subnet_id in wanted})
+
+
+def check_private(wanted: list[str], route_tables: list[dict[str, Any]]) -> None:
+    """No subnet routes everything to an internet gateway; `route_tables` are those of the subnets' VPC."""
+    main: dict[str, Any] = {}
+    explicit: dict[str, dict[str, Any]] = {}
+    for table in route_tables:
+        for association in table.get("Associations", []):
+            if association.get("Main"):
+                main = table
+            if association.get("SubnetId"):
+                explicit[association["SubnetId"]] = table
+    for subnet_id in wanted:
+        for route in explicit.get(subnet_id, main).get("Routes", []):
+            target = route.get("DestinationCidrBlock") or route.get("DestinationIpv6CidrBlock")
+            if target in ANYWHERE and str(route.get("GatewayId", "")).startswith("igw-"):
+                rule = f"routes {target} to {route['GatewayId']}: public; set allow_public_subnets to accept"
+                raise InputError("subnet_ids", subnet_id, rule)
+
+
+def check_security_groups(wanted: list[str], groups: list[dict[str, Any]], vpc_id: str, region: str) -> None:
+    """All security groups exist, in the subnets' VPC."""
+    found = {group["GroupId"]: group for group in groups}
+    for group_id in wanted:
+        if group_id not in found:
+            raise InputError("security_group_ids", group_id, f"does not exist in {region}")
+        if found[group_id]["VpcId"] != vpc_id:
+            raise InputError("security_group_ids", group_id, f"is in {found[group_id]['VpcId']}, expected {vpc_id}")
+
+
+def check_key(arn: str, metadata: dict[str, Any]) -> None:
+    """A customer's symmetric encryption key that is enabled: nothing else encrypts a volume (EBS user guide)."""
+    if metadata.get("KeyState", "Enabled") != "Enabled":
+        raise InputError("kms_key_arn", arn, f"is {metadata['KeyState']}, must be Enabled")
+    if metadata.get("KeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
+        raise InputError("kms_key_arn", arn, f"is a key of {metadata['KeySpec']}, must be SYMMETRIC_DEFAULT")
+    if metadata.get("KeyUsage", "ENCRYPT_DECRYPT") != "ENCRYPT_DECRYPT":
+        raise InputError("kms_key_arn", arn, f"is for {metadata['KeyUsage']}, must be for ENCRYPT_DECRYPT")
+    if metadata.get("KeyManager", "CUSTOMER") != "CUSTOMER":
+        raise InputError("kms_key_arn", arn, "is managed by AWS, must be a customer managed key")
+
+
+def check_image(image_id: str, image: dict[str, Any] | None, region: str) -> dict[str, Any]:
+    """The image, if it exists here and can be launched."""
+    if image is None:
+        rule = f"does not exist in {region}; give ami_id per region, or resolve:ssm: and a parameter"
+        raise InputError("ami_id", image_id, rule)
+    if image.get("State", "available") != "available":
+        raise InputError("ami_id", image_id, f"is {image['State']}, must be available")
+    return image
+
+
+def check_architecture(image: dict[str, Any], types: list[dict[str, Any]]) -> None:
+    """Every instance type can run the image."""
+    architecture = image.get("Architecture", "x86_64")
+    for described in types:
+        supported = described.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+        if supported and architecture not in supported:
+            raise InputError(
+                "instance_types",
+                described["InstanceType"],
+                f"is {'/'.join(supported)}, image {image['ImageId']} is {architecture}",
+            )
+
+
+def offered_types(wanted: list[str], offerings: list[dict[str, Any]], where: str) -> tuple[list[str], list[str]]:
+    """The types that can be bought there, in the order wanted, and those that cannot; an error if none is left."""
+    offered = {offering["InstanceType"] for offering in offerings}
+    kept = [name for name in wanted if name in offered]
+    if not kept:
+        raise InputError("instance_types", wanted, f"are not offered in {where}")
+    return kept, [name for name in wanted if name not in offered]

@@ -1,0 +1,119 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A fleet's Auto Scaling group: requests, and what stands in a fleet's terms. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import OWNERS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import PLAYBOOK
+
+HEALTH_CHECK_GRACE_SECONDS = 300
+# Oldest template first, so that a new one spreads; then whatever brings the mix back to its allocation strategy.
+TERMINATION_POLICIES = ["OldestLaunchTemplate", "AllocationStrategy"]
+METRICS_GRANULARITY = "1Minute"
+
+# What UpdateAutoScalingGroup takes one by one, by the fleet's names; the rest is the mixed-instances policy.
+PLAIN_FIELDS = {
+    "capacity_rebalance": "CapacityRebalance",
+    "desired_capacity": "DesiredCapacity",
+    "max_size": "MaxSize",
+    "min_size": "MinSize",
+    "subnet_ids": "VPCZoneIdentifier",
+}
+POLICY_FIELDS = ("instance_types", "on_demand_base", "on_demand_percentage_above_base", "spot_strategy")
+
+
+def read_group(group: dict[str, Any]) -> dict[str, Any]:
+    """A fleet's group options from a DescribeAutoScalingGroups entry."""
+    policy = group.get("MixedInstancesPolicy") or {}
+    overrides = (policy.get("LaunchTemplate") or {}).get("Overrides") or []
+    split = policy.get("InstancesDistribution") or {}
+    # AWS's own default where a policy is silent, and what a group without one amounts to.
+    percentage = int(split.get("OnDemandPercentageAboveBaseCapacity", 100))
+    owner = tags_of(group).get(names.TAG_CAPACITY_OWNER, PLAYBOOK)
+    return {
+        "capacity_owner": owner if owner in OWNERS else PLAYBOOK,
+        "capacity_rebalance": bool(group.get("CapacityRebalance", False)),
+        "desired_capacity": int(group["DesiredCapacity"]),
+        "instance_types": [override["InstanceType"] for override in overrides if override.get("InstanceType")],
+        "max_size": int(group["MaxSize"]),
+        "min_size": int(group["MinSize"]),
+        "on_demand_base": int(split.get("OnDemandBaseCapacity", 0)),
+        "on_demand_percentage_above_base": percentage,
+        "spot_strategy": split.get("SpotAllocationStrategy", "lowest-price") if percentage < 100 else None,
+        "subnet_ids": sorted(filter(None, (group.get("VPCZoneIdentifier") or "").split(","))),
+    }
+
+
+def tags_of(group: dict[str, Any]) -> dict[str, str]:
+    """The group's tags as a mapping."""
+    return {tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])}
+
+
+def build_tags(name: str, tags: dict[str, str]) -> list[dict[str, Any]]:
+    """Tags in the form of CreateOrUpdateTags; the owner's mark stays on the group, all else reaches the instances."""
+    return [
+        {
+            "Key": key,
+            "PropagateAtLaunch": key != names.TAG_CAPACITY_OWNER,
+            "ResourceId": name,
+            "ResourceType": "auto-scaling-group",
+            "Value": value,
+        }
+        for key, value in sorted(tags.items())
+    ]
+
+
+def build_policy(fleet: dict[str, Any], template_id: str, version: str) -> dict[str, Any]:
+    """The mixed-instances policy, whole: an update replaces lists and keeps what is left out."""
+    split: dict[str, Any] = {
+        "OnDemandAllocationStrategy": "prioritized",
+        "OnDemandBaseCapacity": fleet["on_demand_base"],
+        "OnDemandPercentageAboveBaseCapacity": fleet["on_demand_percentage_above_base"],
+    }
+    if fleet["spot_strategy"]:
+        split["SpotAllocationStrategy"] = fleet["spot_strategy"]
+    return {
+        "InstancesDistribution": split,
+        "LaunchTemplate": {
+            "LaunchTemplateSpecification": {"LaunchTemplateId": template_id, "Version": version},
+            "Overrides": [{"InstanceType": name} for name in fleet["instance_types"]],
+        },
+    }
+
+
+def create_request(name: str, fleet: dict[str, Any], template_id: str, version: str) -> dict[str, Any]:
+    """CreateAutoScalingGroup for a fleet, tags included, so that no group ever stands without its owner."""
+    return {
+        "AutoScalingGroupName": name,
+        "CapacityRebalance": fleet["capacity_rebalance"],
+        "DesiredCapacity": fleet["desired_capacity"],
+        "HealthCheckGracePeriod": HEALTH_CHECK_GRACE_SECONDS,
+        "HealthCheckType": "EC2",
+        "MaxSize": fleet["max_size"],
+        "MinSize": fleet["min_size"],
+        "MixedInstancesPolicy": build_policy(fleet, template_id, version),
+        "NewInstancesProtectedFromScaleIn": False,
+        "Tags": build_tags(name, fleet["group_tags"]),
+        "TerminationPolicies": TERMINATION_POLICIES,
+        "VPCZoneIdentifier": ",".join(fleet["subnet_ids"]),
+    }
+
+
+def update_request(
+    name: str, fleet: dict[str, Any], fields: set[str], template_id: str, version: str
+) -> dict[str, Any]:
+    """UpdateAutoScalingGroup for the fields that change and nothing else."""
+    request: dict[str, Any] = {"AutoScalingGroupName": name}
+    for field in sorted(fields):
+        if field in PLAIN_FIELDS:
+            value = fleet[field]
+            request[PLAIN_FIELDS[field]] = ",".join(value) if field == "subnet_ids" else value
+        else:
+            request["MixedInstancesPolicy"] = build_policy(fleet, template_id, version)
+    return request

@@ -1,0 +1,598 @@
+#!/usr/bin/python
+
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: spot_asg
+short_description: Manage a GPU fleet as launch template and Auto Scaling group
+version_added: 0.1.0
+description:
+  - Manages an EC2 launch template and an Auto Scaling group of the same name with a mixed-instances policy.
+  - Every volume of every block device of the image is a gp3 volume encrypted with the customer's key. Instances take
+    session tokens for metadata only (IMDSv2), have no public address, are EBS-optimised and monitored in detail.
+  - An option that is not given stays as it is on an existing fleet, so O(name) and one option change just that.
+  - The group uses a launch template version by its number. A version is made only where its content differs from what
+    stands. Running instances keep the version that they were launched with.
+  - Instance types that are not offered in the subnets' zones are left out with a warning; the module fails if none is
+    left.
+  - Options are checked, against the account too, before anything is changed.
+  - What is not an option here, such as health checks (EC2, with a grace period of 300 seconds) and termination policies
+    (oldest launch template, then allocation strategy), is set at creation and left alone later. Lifecycle hooks, tags
+    and policies of others stay.
+author:
+  - Ethereal Spot contributors (@ethereal-spot)
+options:
+  name:
+    description:
+      - The name of group and launch template, 3 to 128 letters, digits and hyphens.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) creates or updates the fleet.
+      - V(absent) deletes the group with its instances, whatever their scale-in protection, waits until they are
+        terminated, and deletes the launch template.
+    type: str
+    choices: [present, absent]
+    default: present
+  ami_id:
+    description:
+      - The image, as C(ami-...), or C(resolve:ssm:) and the name of an SSM parameter that holds one.
+      - A parameter is read when it is first given. The image found then stays, remembered by a tag of the launch
+        template, until O(refresh_image=true).
+      - Required to create a fleet.
+    type: str
+    aliases: [image_id]
+  refresh_image:
+    description:
+      - Read the image's SSM parameter again and use the image that it holds now.
+      - Has no effect on a fleet whose image was given by its id.
+    type: bool
+    default: false
+  instance_types:
+    description:
+      - The instance types, at most 40, those preferred for on-demand instances first.
+      - V([g4dn.xlarge, g5.xlarge, g6.xlarge]) if the fleet is created without.
+    type: list
+    elements: str
+  instance_type:
+    description:
+      - The preferred instance type, in place of O(instance_types).
+    type: str
+  fallback_instance_type:
+    description:
+      - A second instance type beside O(instance_type).
+    type: str
+  security_group_ids:
+    description:
+      - The security groups of the instances, in the VPC of the subnets. Required to create a fleet.
+    type: list
+    elements: str
+    aliases: [security_group_id]
+  subnet_ids:
+    description:
+      - The subnets, all of one VPC. Required to create a fleet.
+    type: list
+    elements: str
+  allow_public_subnets:
+    description:
+      - Accept subnets that route everything to an internet gateway. The instances have no public address even so.
+    type: bool
+    default: false
+  kms_key_arn:
+    description:
+      - The ARN of the customer managed, symmetric KMS key, in the fleet's region, that encrypts the volumes. Required to
+        create a fleet.
+      - Its policy must let the service-linked role of EC2 Auto Scaling use it, else instances end at their launch.
+    type: str
+  disk_size:
+    description:
+      - The size of the root volume in GiB, at least that of the image. V(100) if the fleet is created without.
+    type: int
+  ebs_iops:
+    description:
+      - The IOPS of the root volume, from 3000 to 80000 and at most 500 per GiB. V(3000) if the fleet is created without.
+    type: int
+  ebs_throughput:
+    description:
+      - The throughput of the root volume in MiB/s, from 125 to 2000 and at most 0.25 per IOPS. V(125) if the fleet is
+        created without.
+    type: int
+  root_device_name:
+    description:
+      - The name that the image's root device must have. The image's own is always used; this option only refuses
+        an image with another.
+    type: str
+  bootstrap_script:
+    description:
+      - The user data, at most 16384 bytes. An empty string removes it.
+      - It is never shown; results and differences give its size and SHA-256.
+    type: str
+    aliases: [user_data]
+  iam_instance_profile:
+    description:
+      - The name or ARN of the instance profile.
+    type: str
+  metadata_hop_limit:
+    description:
+      - How many network hops an answer of the instance metadata service may take, from 1 to 64. Containers in bridge
+        mode need V(2). V(1) if the fleet is created without.
+    type: int
+  on_demand_base:
+    description:
+      - How many instances are on-demand before any spot instance is launched. V(2) if the fleet is created without,
+        V(0) with O(on_demand_only=true) or O(capacity_owner=placement).
+    type: int
+  on_demand_percentage_above_base:
+    description:
+      - The share of on-demand instances above the base. V(0) if the fleet is created without.
+    type: int
+  on_demand_only:
+    description:
+      - Buy no spot instance at all. This is for a fallback fleet beside a spot fleet.
+      - V(false) leaves the split as the other options have it.
+    type: bool
+    default: false
+  spot_strategy:
+    description:
+      - How spot pools are chosen. V(price-capacity-optimized) if the fleet is created without.
+    type: str
+    choices: [price-capacity-optimized, capacity-optimized, capacity-optimized-prioritized, lowest-price]
+  min_size:
+    description:
+      - The smallest size of the group. V(2) if the fleet is created without, V(0) with O(on_demand_only=true) or
+        O(capacity_owner=placement).
+    type: int
+  max_size:
+    description:
+      - The largest size of the group. V(50) if the fleet is created without.
+    type: int
+  desired_capacity:
+    description:
+      - How many instances the group shall have. V(10) if the fleet is created without, V(0) with
+        O(on_demand_only=true) or O(capacity_owner=placement).
+      - Applies at creation only, unless O(capacity_owner=playbook).
+    type: int
+  capacity_owner:
+    description:
+      - Who sets the group's size from its creation on.
+      - V(playbook) is this module. V(scaling) is a scaling policy or scheduled action. V(placement) is
+        M(ethereal.spot.spot_placement) and the control plane; smallest size and on-demand base are 0 then.
+      - V(playbook) if the fleet is created without.
+    type: str
+    choices: [playbook, scaling, placement]
+  capacity_rebalance:
+    description:
+      - Whether Auto Scaling replaces a spot instance that AWS says is at risk. V(true) if the fleet is created without.
+    type: bool
+  ecs_managed:
+    description:
+      - Put ECS's own mark on the group, as a capacity provider needs it. V(false) leaves the mark as it is.
+    type: bool
+    default: false
+  tags:
+    description:
+      - Tags of group, launch template, instances, volumes and network interfaces. Other tags stay.
+      - Keys may hold letters, digits and C(+ - = . , _ : @) only, since instance metadata shows them.
+    type: dict
+  wait:
+    description:
+      - Wait until the wanted number of instances is in service and healthy.
+      - O(state=absent) always waits.
+    type: bool
+    default: false
+  wait_timeout:
+    description:
+      - How many seconds to wait at most.
+    type: int
+    default: 600
+  give_up_after:
+    description:
+      - With O(wait=true), fail after this many seconds if launches failed repeatedly and none succeeded.
+    type: int
+    default: 120
+notes:
+  - In check mode, V((known after apply\)) is accepted for O(ami_id), O(iam_instance_profile), O(kms_key_arn),
+    O(security_group_ids) and O(subnet_ids), for values that only an earlier step of a real run can give.
+seealso:
+  - module: ethereal.spot.spot_fleet_info
+  - module: ethereal.spot.spot_placement
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ethereal.spot.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Create a fleet with two on-demand instances and the rest on spot
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    ami_id: resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/gpu/recommended/image_id
+    subnet_ids: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]
+    security_group_ids: [sg-0123456789abcdef0]
+    kms_key_arn: arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef
+    iam_instance_profile: gpu-fleet-node
+    on_demand_base: 2
+    desired_capacity: 10
+    tags:
+      team: ml
+
+- name: Change one thing and repeat nothing
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    desired_capacity: 25
+
+- name: Use the image that AWS recommends now for new instances
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    refresh_image: true
+
+- name: Create an on-demand fleet to fall back on, empty until it is needed
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet-od
+    on_demand_only: true
+    capacity_owner: placement
+    ami_id: ami-0123456789abcdef0
+    instance_type: g5.xlarge
+    fallback_instance_type: g6.xlarge
+    subnet_ids: [subnet-0123456789abcdef0]
+    security_group_ids: [sg-0123456789abcdef0]
+    kms_key_arn: arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef
+
+- name: Remove a fleet
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    state: absent
+"""
+
+RETURN = r"""
+after:
+  description:
+    - The fleet after the run, or as it would be in check mode. Empty if there is none.
+    - What only a real run can know is V((known after apply\)).
+  returned: success
+  type: dict
+  sample: {desired_capacity: 10, launch_template: {id: lt-0123456789abcdef0, version: "2"}}
+asg_arn:
+  description: The ARN of the group.
+  returned: O(state=present)
+  type: str
+  sample: "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:0123:autoScalingGroupName/gpu-fleet"
+asg_name:
+  description: The name of the group.
+  returned: success
+  type: str
+  sample: gpu-fleet
+before:
+  description: The fleet before the run. Empty if there was none.
+  returned: success
+  type: dict
+  sample: {desired_capacity: 5, launch_template: {id: lt-0123456789abcdef0, version: "1"}}
+capacity_config:
+  description: The sizes of the group.
+  returned: O(state=present)
+  type: dict
+  contains:
+    min:
+      description: The smallest size.
+      type: int
+    max:
+      description: The largest size.
+      type: int
+    desired:
+      description: The size wanted.
+      type: int
+  sample: {min: 2, max: 50, desired: 10}
+changes:
+  description: What was changed, or would be in check mode.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: The step that changes it.
+      type: str
+    what:
+      description: The field that changes.
+      type: str
+    before:
+      description: Its value before.
+      type: raw
+    after:
+      description: Its value after.
+      type: raw
+  sample: [{kind: update_group, what: desired_capacity, before: 5, after: 10}]
+failures:
+  description: The launches that fail, as in RV(reasons).
+  returned: when waiting for instances failed
+  type: list
+  elements: dict
+group:
+  description: The group and what it launches from.
+  returned: O(state=present)
+  type: dict
+  contains:
+    name:
+      description: The name of the group.
+      type: str
+    arn:
+      description: The ARN of the group.
+      type: str
+    instances:
+      description: The ids of its instances.
+      type: list
+      elements: str
+    launch_template:
+      description: The launch template and the version that the group uses.
+      type: dict
+  sample:
+    name: gpu-fleet
+    instances: [i-0123456789abcdef0]
+    launch_template: {id: lt-0123456789abcdef0, name: gpu-fleet, version: "2"}
+instances:
+  description: The instances that the group had.
+  returned: when waiting for instances failed
+  type: list
+  elements: dict
+launch_template_id:
+  description: The id of the launch template.
+  returned: O(state=present)
+  type: str
+  sample: lt-0123456789abcdef0
+launch_template_latest_version:
+  description: The latest version of the launch template.
+  returned: O(state=present)
+  type: raw
+  sample: 2
+reasons:
+  description: Why instances are missing. Failed launches that the group recovered from are left out.
+  returned: O(state=present)
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: AWS's error code.
+      type: str
+    scope:
+      description: How far it reaches.
+      type: str
+      choices: [pool, zone, region, region-family, account, permanent, throttle, unknown]
+    message:
+      description: What AWS said.
+      type: str
+    lasting:
+      description: Whether trying the same again cannot help.
+      type: bool
+    market:
+      description: V(spot) or V(on-demand), if AWS said so.
+      type: str
+    zone:
+      description: The Availability Zone, if AWS said so.
+      type: str
+    instance_type:
+      description: The instance type, if AWS said so.
+      type: str
+    first:
+      description: When it was first seen.
+      type: str
+    time:
+      description: When it was last seen.
+      type: str
+    count:
+      description: How often it was seen.
+      type: int
+  sample:
+    - code: InsufficientInstanceCapacity
+      scope: pool
+      message: There is no Spot capacity available that matches your request.
+      lasting: false
+      market: spot
+      zone: us-east-1a
+      instance_type:
+      first: "2026-01-01T10:00:00+00:00"
+      time: "2026-01-01T10:02:00+00:00"
+      count: 3
+"""
+
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscaling
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes import EXISTS
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes import apply_absent
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes import apply_plan
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import read_fleet
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import settle_fleet
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import known_activities
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import wait_ready
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import wait_group_gone
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_plan
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.activities import standing_failures
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import OWNERS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import SPOT_STRATEGIES
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import check_fleet_name
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import given_fleet
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import whole_fleet
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import missing
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import KNOWN_AFTER_APPLY
+from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
+from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
+
+PACE = Pace()
+
+ARGUMENTS = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "ami_id": {"type": "str", "aliases": ["image_id"]},
+    "refresh_image": {"type": "bool", "default": False},
+    "instance_types": {"type": "list", "elements": "str"},
+    "instance_type": {"type": "str"},
+    "fallback_instance_type": {"type": "str"},
+    "security_group_ids": {"type": "list", "elements": "str", "aliases": ["security_group_id"]},
+    "subnet_ids": {"type": "list", "elements": "str"},
+    "allow_public_subnets": {"type": "bool", "default": False},
+    "kms_key_arn": {"type": "str", "no_log": False},
+    "disk_size": {"type": "int"},
+    "ebs_iops": {"type": "int"},
+    "ebs_throughput": {"type": "int"},
+    "root_device_name": {"type": "str"},
+    "bootstrap_script": {"type": "str", "no_log": True, "aliases": ["user_data"]},
+    "iam_instance_profile": {"type": "str"},
+    "metadata_hop_limit": {"type": "int"},
+    "on_demand_base": {"type": "int"},
+    "on_demand_percentage_above_base": {"type": "int"},
+    "on_demand_only": {"type": "bool", "default": False},
+    "spot_strategy": {"type": "str", "choices": list(SPOT_STRATEGIES)},
+    "min_size": {"type": "int"},
+    "max_size": {"type": "int"},
+    "desired_capacity": {"type": "int"},
+    "capacity_owner": {"type": "str", "choices": list(OWNERS)},
+    "capacity_rebalance": {"type": "bool"},
+    "ecs_managed": {"type": "bool", "default": False},
+    "tags": {"type": "dict"},
+    "wait": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "int", "default": 600},
+    "give_up_after": {"type": "int", "default": 120},
+}
+
+
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    params = module.params
+    check_fleet_name(params["name"])
+    for option in ("wait_timeout", "give_up_after"):
+        check_integer(params[option], option)
+    clients = Clients(module)
+    return ensure_present(module, clients) if params["state"] == "present" else ensure_absent(module, clients)
+
+
+def ensure_absent(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]:
+    name = module.params["name"]
+    current = read_fleet(clients, name)
+    before = fleet_plan.view(current)
+    changes = fleet_plan.plan_absent(current)
+    if not module.check_mode:
+        apply_absent(clients, name, current, changes, module.params["wait_timeout"], PACE)
+    return report(module, changes, before, {})
+
+
+def ensure_present(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]:
+    params, name = module.params, module.params["name"]
+    given = given_fleet(params, module.region, check_mode=module.check_mode)
+    current = read_fleet(clients, name)
+    before = fleet_plan.view(current)
+    changes, fleet, data = plan(module, clients, given, current)
+    if module.check_mode:
+        after = fleet_plan.view_after(current, fleet, data) if changes else before
+        return {**report(module, changes, before, after), **describe(module, current, after), "reasons": []}
+    if current["deleting"]:
+        wait_group_gone(clients("autoscaling"), name, params["wait_timeout"], PACE)
+    known = known_activities(clients("autoscaling"), name) if params["wait"] and current["group"] else set()
+    if changes:
+        try:
+            apply_plan(clients, name, current, fleet, data, changes, PACE)
+        except AwsError as error:
+            if error.code not in EXISTS:
+                raise
+            # Made meanwhile, by a retry of our own whose first answer was lost or by somebody else: start from there.
+            current = read_fleet(clients, name)
+            again, fleet, data = plan(module, clients, given, current)
+            apply_plan(clients, name, current, fleet, data, again, PACE)
+        current = read_fleet(clients, name)
+    if params["wait"]:
+        limits = params["wait_timeout"], params["give_up_after"]
+        current["group"] = wait_ready(clients("autoscaling"), name, known, *limits, PACE)
+    after = fleet_plan.view(current)
+    reasons = []
+    if missing(current["group"]):
+        reasons = standing_failures(autoscaling.describe_activities(clients("autoscaling"), name))
+    return {
+        **report(module, changes, before, after),
+        **describe(module, current, after),
+        "reasons": [failure.public() for failure in reasons],
+    }
+
+
+def plan(
+    module: AnsibleAWSModule, clients: Clients, given: dict[str, Any], current: dict[str, Any]
+) -> tuple[list[fleet_plan.Change], dict[str, Any], dict[str, Any] | None]:
+    standing = fleet_plan.current_fleet(current)
+    fleet = whole_fleet(given, standing, on_demand_only=module.params["on_demand_only"])
+    public = module.params["allow_public_subnets"]
+    fleet, data, warnings = settle_fleet(
+        clients, module.region, current, standing, given, fleet, allow_public_subnets=public
+    )
+    for warning in warnings:
+        module.warn(warning)
+    return fleet_plan.plan(current, fleet, data), fleet, data
+
+
+def report(
+    module: AnsibleAWSModule, changes: list[fleet_plan.Change], before: dict[str, Any], after: dict[str, Any]
+) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "after": after,
+        "asg_name": module.params["name"],
+        "before": before,
+        "changed": bool(changes),
+        "changes": [change.public() for change in changes],
+    }
+    if module._diff:
+        result["diff"] = {"before": before, "after": after}
+    return result
+
+
+def describe(module: AnsibleAWSModule, current: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    name, group, chosen = module.params["name"], current["group"], after["launch_template"]
+    arn = group["AutoScalingGroupARN"] if group else KNOWN_AFTER_APPLY
+    latest = (current["template"] or {}).get("LatestVersionNumber", KNOWN_AFTER_APPLY)
+    if chosen["version"] == KNOWN_AFTER_APPLY:
+        latest = KNOWN_AFTER_APPLY
+    sizes = {"min": after["min_size"], "max": after["max_size"], "desired": after["desired_capacity"]}
+    instances = [member["InstanceId"] for member in group.get("Instances", [])] if group else []
+    return {
+        "asg_arn": arn,
+        "capacity_config": sizes,
+        "group": {"arn": arn, "instances": instances, "launch_template": {**chosen, "name": name}, "name": name},
+        "launch_template_id": chosen["id"],
+        "launch_template_latest_version": latest,
+    }
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec=ARGUMENTS,
+        mutually_exclusive=[
+            ("instance_types", "instance_type"),
+            ("instance_types", "fallback_instance_type"),
+            ("on_demand_only", "spot_strategy"),
+            ("on_demand_only", "on_demand_percentage_above_base"),
+        ],
+        required_by={"fallback_instance_type": ["instance_type"]},
+        supports_check_mode=True,
+    )
+    run_module(module, run)
+
+
+if __name__ == "__main__":
+    main()
