@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.version import VERSION
 
 PREFIX = re.compile(r"[a-z][a-z0-9-]{1,19}")
 PLACE = re.compile(r"[a-z][a-z0-9-]{0,23}")
@@ -67,3 +68,8 @@ def table_name(prefix: str) -> str:
 def parameter_name(prefix: str, name: str) -> str:
     """A published SSM parameter: provisioning-enabled, status, region or instances-info."""
     return f"/{prefix}/{name}"
+
+
+def deployment_tags(prefix: str, place: str) -> dict[str, str]:
+    """The tags by which everything that the collection creates is known as its own."""
+    return {TAG_DEPLOYMENT: prefix, TAG_PLACE: place, TAG_VERSION: VERSION}

@@ -1,0 +1,48 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: deployment_tags
+version_added: 0.1.0
+short_description: The tags by which a deployment's things are known
+description:
+  - Gives the tags that stacks, groups and launch templates of a deployment carry.
+author:
+  - Ethereal Spot contributors (@ethereal-spot)
+options:
+  _input:
+    description: The deployment's prefix.
+    type: str
+    required: true
+  place:
+    description: The place.
+    type: str
+    required: true
+positional: place
+"""
+
+EXAMPLES = r"""
+- name: Show the tags of a place
+  ansible.builtin.debug:
+    msg: "{{ 'ethereal' | ethereal.spot.deployment_tags('us-west-2') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The tags.
+  type: dict
+  sample: {"ethereal-spot:deployment": ethereal, "ethereal-spot:place": us-west-2, "ethereal-spot:version": 0.1.0}
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import deployment_tags
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"deployment_tags": deployment_tags}

@@ -1,0 +1,197 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Looks at what CloudFormation's drift detection does not cover, and direct calls that mend it. PRIVATE to the collection.
+
+`EXPECTED` says what our templates declare for these kinds; a unit test holds the two together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import translated
+
+_CLIENT_ACTIONS = [f"elasticfilesystem:{action}" for action in ("ClientMount", "ClientRootAccess", "ClientWrite")]
+FILE_SYSTEM_POLICY: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Sid": "AccessPointOnly",
+            "Effect": "Deny",
+            "Principal": {"AWS": "*"},
+            "Action": _CLIENT_ACTIONS,
+            "Resource": "*",
+            "Condition": {"Null": {"elasticfilesystem:AccessPointArn": "true"}},
+        },
+        {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": {"AWS": "*"},
+            "Action": "*",
+            "Resource": "*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    ],
+}
+LIFECYCLE = [{"TransitionToIA": "AFTER_30_DAYS"}, {"TransitionToPrimaryStorageClass": "AFTER_1_ACCESS"}]
+
+EXPECTED: dict[str, dict[str, Any]] = {
+    "AWS::KMS::Key": {"/EnableKeyRotation": True},
+    "AWS::ECS::Cluster": {"/ClusterSettings": [{"Name": "containerInsights", "Value": "enabled"}]},
+    "AWS::EFS::FileSystem": {
+        "/BackupPolicy/Status": "ENABLED",
+        "/FileSystemPolicy": FILE_SYSTEM_POLICY,
+        "/LifecyclePolicies": LIFECYCLE,
+        "/ThroughputMode": "elastic",
+    },
+    "AWS::EC2::VPCEndpoint": {"/PrivateDnsEnabled": True},
+}
+SERVICES = {
+    "AWS::KMS::Key": "kms",
+    "AWS::ECS::Cluster": "ecs",
+    "AWS::EFS::FileSystem": "efs",
+    "AWS::EC2::VPCEndpoint": "ec2",
+}
+
+
+@translated("read the key's rotation")
+def read_key(client: Any, key: str) -> dict[str, Any] | None:
+    try:
+        return {"/EnableKeyRotation": client.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]}
+    except ClientError as error:
+        return _gone(error, "NotFoundException")
+
+
+@translated("read the cluster's settings")
+def read_cluster(client: Any, cluster: str) -> dict[str, Any] | None:
+    found = client.describe_clusters(clusters=[cluster], include=["SETTINGS"])["clusters"]
+    if not found or found[0]["status"] == "INACTIVE":
+        return None
+    settings = [{"Name": item["name"], "Value": item["value"]} for item in found[0].get("settings", [])]
+    return {"/ClusterSettings": settings}
+
+
+@translated("read the file system's settings")
+def read_file_system(client: Any, file_system: str) -> dict[str, Any] | None:
+    try:
+        found = client.describe_file_systems(FileSystemId=file_system)["FileSystems"][0]
+    except ClientError as error:
+        return _gone(error, "FileSystemNotFound")
+    return {
+        "/BackupPolicy/Status": _backup_status(client, file_system),
+        "/FileSystemPolicy": _file_system_policy(client, file_system),
+        "/LifecyclePolicies": _lifecycle(client, file_system),
+        "/ThroughputMode": found["ThroughputMode"],
+    }
+
+
+def _backup_status(client: Any, file_system: str) -> str:
+    try:
+        return client.describe_backup_policy(FileSystemId=file_system)["BackupPolicy"]["Status"]
+    except ClientError as error:
+        return _gone(error, "PolicyNotFound") or "DISABLED"
+
+
+def _lifecycle(client: Any, file_system: str) -> list[dict[str, str]]:
+    policies = client.describe_lifecycle_configuration(FileSystemId=file_system)["LifecyclePolicies"]
+    return sorted(policies, key=lambda policy: sorted(policy))
+
+
+def _file_system_policy(client: Any, file_system: str) -> dict[str, Any] | None:
+    try:
+        policy = json.loads(client.describe_file_system_policy(FileSystemId=file_system)["Policy"])
+    except ClientError as error:
+        return _gone(error, "PolicyNotFound")
+    # An id and the order of statements and actions mean nothing.
+    statements = policy.get("Statement", [])
+    for statement in statements:
+        if isinstance(statement.get("Action"), list):
+            statement["Action"] = sorted(statement["Action"])
+    statements.sort(key=lambda statement: statement.get("Sid", ""))
+    return {"Version": policy.get("Version"), "Statement": statements}
+
+
+@translated("read the VPC endpoint")
+def read_endpoint(client: Any, endpoint: str) -> dict[str, Any] | None:
+    """Gateway endpoints have no private DNS; for them it is enough to be there."""
+    try:
+        found = client.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"]
+    except ClientError as error:
+        return _gone(error, "InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound")
+    if not found or found[0]["State"].lower() == "deleted":
+        return None
+    return {"/PrivateDnsEnabled": found[0]["VpcEndpointType"] != "Interface" or found[0]["PrivateDnsEnabled"]}
+
+
+READERS: dict[str, Callable[[Any, str], dict[str, Any] | None]] = {
+    "AWS::KMS::Key": read_key,
+    "AWS::ECS::Cluster": read_cluster,
+    "AWS::EFS::FileSystem": read_file_system,
+    "AWS::EC2::VPCEndpoint": read_endpoint,
+}
+
+
+def _gone(error: ClientError, *codes: str) -> None:
+    if error.response.get("Error", {}).get("Code") not in codes:
+        raise error
+
+
+@translated("enable the key's rotation")
+def enable_rotation(client: Any, key: str) -> None:
+    client.enable_key_rotation(KeyId=key)
+
+
+@translated("set the cluster's settings")
+def set_cluster_settings(client: Any, cluster: str) -> None:
+    wanted = EXPECTED["AWS::ECS::Cluster"]["/ClusterSettings"]
+    settings = [{"name": item["Name"], "value": item["Value"]} for item in wanted]
+    client.update_cluster_settings(cluster=cluster, settings=settings)
+
+
+@translated("enable the file system's backups")
+def enable_backups(client: Any, file_system: str) -> None:
+    client.put_backup_policy(FileSystemId=file_system, BackupPolicy={"Status": "ENABLED"})
+
+
+@translated("set the file system's policy")
+def set_file_system_policy(client: Any, file_system: str) -> None:
+    client.put_file_system_policy(FileSystemId=file_system, Policy=json.dumps(FILE_SYSTEM_POLICY))
+
+
+@translated("set the file system's lifecycle")
+def set_lifecycle(client: Any, file_system: str) -> None:
+    client.put_lifecycle_configuration(FileSystemId=file_system, LifecyclePolicies=LIFECYCLE)
+
+
+@translated("set the file system's throughput mode")
+def set_throughput(client: Any, file_system: str) -> None:
+    client.update_file_system(FileSystemId=file_system, ThroughputMode="elastic")
+
+
+@translated("enable the VPC endpoint's private DNS")
+def enable_private_dns(client: Any, endpoint: str) -> None:
+    client.modify_vpc_endpoint(VpcEndpointId=endpoint, PrivateDnsEnabled=True)
+
+
+_HEALERS: dict[tuple[str, str], Callable[[Any, str], None]] = {
+    ("AWS::KMS::Key", "/EnableKeyRotation"): enable_rotation,
+    ("AWS::ECS::Cluster", "/ClusterSettings"): set_cluster_settings,
+    ("AWS::EFS::FileSystem", "/BackupPolicy/Status"): enable_backups,
+    ("AWS::EFS::FileSystem", "/FileSystemPolicy"): set_file_system_policy,
+    ("AWS::EFS::FileSystem", "/LifecyclePolicies"): set_lifecycle,
+    ("AWS::EFS::FileSystem", "/ThroughputMode"): set_throughput,
+    ("AWS::EC2::VPCEndpoint", "/PrivateDnsEnabled"): enable_private_dns,
+}
+
+
+def heal(client: Any, kind: str, resource: str, paths: Iterable[str]) -> None:
+    """Set the given paths of one resource to what is expected, one call a path."""
+    for path in paths:
+        _HEALERS[kind, path](client, resource)

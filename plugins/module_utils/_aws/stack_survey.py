@@ -1,0 +1,103 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Several stacks read at once, with their drift. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import cloudformation
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import probes
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.concurrency import gather
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import stacks as brain
+
+Clients = Callable[[str], Any]
+
+READING_SECONDS = 60
+
+
+def survey(clients: Clients, names: Iterable[str], drift: bool, seconds: float) -> dict[str, dict[str, Any]]:
+    """Every stack as found, by name. Raises the first error of a read; drift that cannot be read is told as unknown."""
+    names = list(names)
+    # Clients are made before the threads start: making them is not safe to do in several at once.
+    for service in ("cloudformation", *sorted(set(probes.SERVICES.values()) if drift else ())):
+        clients(service)
+    # Drift has its own deadline and may be unknown; the reads around it get a little longer.
+    reads = {name: functools.partial(_read, clients, name, drift, seconds) for name in names}
+    found = gather(reads, seconds + READING_SECONDS)
+    for outcome in found.values():
+        if isinstance(outcome, AwsError):
+            raise outcome
+    return {name: found[name] for name in names}
+
+
+def _read(clients: Clients, name: str, drift: bool, seconds: float) -> dict[str, Any]:
+    client = clients("cloudformation")
+    stack = cloudformation.describe_stack(client, name)
+    status = stack["StackStatus"] if stack else None
+    found: dict[str, Any] = {
+        "name": name,
+        "status": status,
+        "status_reason": stack.get("StackStatusReason") if stack else None,
+        "stack_id": stack["StackId"] if stack else None,
+        "outputs": {},
+        "parameters": {},
+        "tags": {},
+        "resources": {},
+        "template_hash": None,
+        "first_failed_event": None,
+        "drift": [],
+        "drift_unknown": None,
+    }
+    if stack is None:
+        return found
+    found["outputs"] = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
+    found["parameters"] = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
+    found["tags"] = {item["Key"]: item["Value"] for item in stack.get("Tags", [])}
+    if brain.has_failed(status):
+        found["first_failed_event"] = brain.first_failure(cloudformation.events(client, name))
+    if status != "REVIEW_IN_PROGRESS":
+        body = cloudformation.get_template(client, name)
+        found["template_hash"] = brain.template_hash(body) if body is not None else None
+    if drift and brain.is_settled(status):
+        _add_drift(clients, name, found, seconds)
+    return found
+
+
+def _add_drift(clients: Clients, name: str, found: dict[str, Any], seconds: float) -> None:
+    """Drift as CloudFormation sees it, and as our probes do where it does not look.
+
+    A refusal or a detection that another run has under way must not end a run that would provision: what is not known
+    is told as unknown, never as in sync.
+    """
+    client = clients("cloudformation")
+    try:
+        detection = cloudformation.detect_drift(client, name)
+        found["drift_unknown"] = cloudformation.wait_for_detection(client, detection, seconds)
+        checked = cloudformation.resource_drifts(client, name)
+        resources = cloudformation.list_resources(client, name)
+        found["drift"] = brain.drift_of(checked)
+        found["resources"] = {
+            item["LogicalResourceId"]: item["PhysicalResourceId"]
+            for item in resources
+            if item.get("PhysicalResourceId")
+        }
+        seen = {item["LogicalResourceId"] for item in checked}
+        for item in resources:
+            if item["ResourceType"] in probes.READERS and item["LogicalResourceId"] not in seen:
+                found["drift"] += _probe(clients, item)
+    except AwsError as error:
+        found["drift_unknown"] = error.message
+
+
+def _probe(clients: Clients, resource: dict[str, Any]) -> list[dict[str, Any]]:
+    kind = resource["ResourceType"]
+    actual = probes.READERS[kind](clients(probes.SERVICES[kind]), resource["PhysicalResourceId"])
+    drift = brain.probed_drift(resource["LogicalResourceId"], kind, probes.EXPECTED[kind], actual)
+    return [drift] if drift else []
