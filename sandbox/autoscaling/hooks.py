@@ -1,0 +1,114 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lifecycle hooks: an instance waits until somebody completes the action or the heartbeat runs out.
+
+Source: EC2 Auto Scaling user guide, "Amazon EC2 Auto Scaling lifecycle hooks".
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC
+from datetime import datetime
+from typing import TYPE_CHECKING
+from typing import Any
+
+from sandbox.autoscaling.groups import Group
+from sandbox.autoscaling.groups import Hook
+from sandbox.autoscaling.groups import Member
+from sandbox.autoscaling.requests import invalid
+from sandbox.ec2.instances import instance_arn
+
+if TYPE_CHECKING:
+    from sandbox.autoscaling.engine import Engine
+
+# The longest that an instance can be kept waiting, in seconds (user guide: 48 hours or 100 heartbeats).
+LONGEST_WAIT = 172_800
+TRANSITIONS = ("autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING")
+
+
+def parse(values: dict[str, Any]) -> Hook:
+    """A hook from PutLifecycleHook or a LifecycleHookSpecification. Raises ValidationError."""
+    heartbeat = int(values.get("HeartbeatTimeout") or 3600)
+    result, transition = values.get("DefaultResult") or "ABANDON", values.get("LifecycleTransition")
+    if transition not in TRANSITIONS:
+        raise invalid("A lifecycle hook needs a LifecycleTransition: " + " or ".join(TRANSITIONS))
+    if not 30 <= heartbeat <= 7200:
+        raise invalid("HeartbeatTimeout must be from 30 to 7200 seconds.")
+    if result not in ("CONTINUE", "ABANDON"):
+        raise invalid("DefaultResult must be CONTINUE or ABANDON.")
+    return Hook(
+        name=values["LifecycleHookName"],
+        transition=transition,
+        heartbeat=heartbeat,
+        default_result=result,
+        target_arn=values.get("NotificationTargetARN") or None,
+        role_arn=values.get("RoleARN") or None,
+        metadata=values.get("NotificationMetadata") or None,
+    )
+
+
+def begin(engine: Engine, group: Group, member: Member, what: str, now: float) -> bool:
+    """Start the first hook of a transition (LAUNCHING or TERMINATING); False where the group has none."""
+    return _next(engine, group, member, what, now, after=None)
+
+
+def outcome(engine: Engine, group: Group, member: Member, what: str, now: float) -> str | None:
+    """CONTINUE or ABANDON once all hooks of the transition are done; None while one waits."""
+    hook = member.hook
+    if hook is None:
+        return "CONTINUE"
+    if hook.name not in group.hooks:
+        result = "CONTINUE"  # deleted while the instance waits
+    elif member.hook_token.startswith("done:"):
+        result = member.hook_token.removeprefix("done:")
+    elif now >= member.hook_ends:
+        result = hook.default_result
+    else:
+        return None
+    if result == "ABANDON":
+        # Terminating instances go either way; ABANDON only skips the hooks that remain.
+        return result
+    return None if _next(engine, group, member, what, now, after=hook) else result
+
+
+def complete(member: Member, result: str) -> None:
+    member.hook_token = f"done:{result}"
+
+
+def heartbeat(member: Member, now: float) -> None:
+    if member.hook:
+        member.hook_ends = now + member.hook.heartbeat
+
+
+def _next(engine: Engine, group: Group, member: Member, what: str, now: float, after: Hook | None) -> bool:
+    transition = f"autoscaling:EC2_INSTANCE_{what}"
+    mine = [hook for hook in group.hooks.values() if hook.transition == transition]
+    if after is not None:
+        names = [hook.name for hook in mine]
+        mine = mine[names.index(after.name) + 1 :] if after.name in names else []
+    if not mine:
+        return False
+    member.hook, member.hook_ends, member.hook_token = mine[0], now + mine[0].heartbeat, str(uuid.uuid4())
+    detail = {
+        "LifecycleActionToken": member.hook_token,
+        "AutoScalingGroupName": group.name,
+        "LifecycleHookName": member.hook.name,
+        "EC2InstanceId": member.id,
+        "LifecycleTransition": transition,
+        "Origin": "EC2" if what == "LAUNCHING" else "AutoScalingGroup",
+        "Destination": "AutoScalingGroup" if what == "LAUNCHING" else "EC2",
+        "Time": datetime.now(UTC).isoformat(),
+    }
+    if member.hook.metadata:
+        detail["NotificationMetadata"] = member.hook.metadata
+    engine.context.emit(
+        group.region,
+        "aws.autoscaling",
+        f"EC2 Instance-{'launch' if what == 'LAUNCHING' else 'terminate'} Lifecycle Action",
+        detail,
+        [group.arn, instance_arn(group.account, group.region, member.id)],
+    )
+    return True
