@@ -19,6 +19,9 @@ from sandbox.request import Request
 # The call that the present code works for; handlers and whatever they start inherit it.
 current: contextvars.ContextVar[Call | None] = contextvars.ContextVar("sandbox_call", default=None)
 
+# The role that the present code acts as, where a service runs something on a role's behalf (a state machine).
+acting: contextvars.ContextVar[str | None] = contextvars.ContextVar("sandbox_acting", default=None)
+
 
 @dataclass
 class Call:
@@ -38,6 +41,8 @@ class Call:
     decisions: list[dict[str, Any]] = field(default_factory=list)
     # The front hands one request to one handler; whatever else reaches a handler under this call is a call of its own.
     dispatched: bool = False
+    # The request, while it is being served.
+    request: Request | None = None
 
     def document(self) -> dict[str, Any]:
         """The call as the control interface shows it."""
@@ -74,6 +79,7 @@ class CallLog:
             via,
             mutating.is_mutating(service, action, is_dry_run(request)),
             mutating.is_change_set(service, action),
+            request=request,
         )
         with self._lock:
             self._calls.append(call)

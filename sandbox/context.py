@@ -23,11 +23,11 @@ from ministack.core import responses
 from ministack.services import eventbridge
 
 from sandbox import calls
-from sandbox import iam
 from sandbox.bridge import Bridge
 from sandbox.calls import CallLog
 from sandbox.environment import ACCOUNT
 from sandbox.faults import Faults
+from sandbox.iam import identity
 from sandbox.loops import Loops
 from sandbox.market import Market
 
@@ -66,7 +66,7 @@ class Context:
     def caller(self) -> str:
         """The ARN of whoever made the present request; root where there is none."""
         call = calls.current.get()
-        return call.principal if call is not None and call.principal else iam.ROOT_ARN
+        return call.principal if call is not None and call.principal else identity.ROOT_ARN
 
     def emit(self, region: str, source: str, detail_type: str, detail: dict, resources: Iterable[str] = ()) -> None:
         """Put an event on the region's default bus; `aws.*` sources are allowed. Delivered in order, from another thread."""
@@ -98,14 +98,14 @@ class Context:
         key = (service, region, principal)
         with self._clients_lock:
             if key not in self._clients:
-                access_key, secret, token = iam.credentials(principal)
+                credentials = identity.credentials(principal)
                 client = self._session.create_client(
                     service,
                     region_name=region,
                     endpoint_url=f"http://127.0.0.1:{self.port}",
-                    aws_access_key_id=access_key,
-                    aws_secret_access_key=secret,
-                    aws_session_token=token,
+                    aws_access_key_id=credentials.access_key,
+                    aws_secret_access_key=credentials.secret_key,
+                    aws_session_token=credentials.token,
                     config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
                 )
                 client.meta.events.register("before-send", self._send)

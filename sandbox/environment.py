@@ -64,6 +64,8 @@ def prepare(port: int) -> str:
             "S3_PERSIST": "0",
             "S3_DATA_DIR": os.path.join(scratch, "s3"),
             "NO_PROXY": "127.0.0.1,localhost",
+            # Functions run in worker processes of this one, never in containers.
+            "LAMBDA_EXECUTOR": "local",
         }
     )
     os.environ.setdefault("LOG_LEVEL", "CRITICAL")

@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import Awaitable
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from ministack import app as ministack
+from ministack.core import responses
 
 from sandbox import bridge
 from sandbox import calls
 from sandbox import controls
-from sandbox import iam
 from sandbox.calls import Call
 from sandbox.context import Context
 from sandbox.errors import Reply
 from sandbox.errors import error_code
 from sandbox.errors import error_reply
 from sandbox.faults import LostAnswer
+from sandbox.iam import gate
+from sandbox.iam import identity
 from sandbox.request import Request
 from sandbox.strict import judge
+
+Handler = Callable[[str, str, dict, Any, dict], Awaitable[Reply]]
 
 
 class Front:
@@ -36,7 +42,31 @@ class Front:
         context.front = self
         for service in bridge.SERVICES:
             ministack.SERVICE_HANDLERS[service] = context.bridge.handler(service)
-        iam.install()
+        identity.install()
+        gate.install()
+
+    def close_side_doors(self) -> None:
+        """Let calls that a service makes straight to another service's handler go through the front, as the role it acts for.
+
+        To be called when every part has put its handlers in place.
+        """
+        for service, handler in ministack.SERVICE_HANDLERS.items():
+            ministack.SERVICE_HANDLERS[service] = self._guarded(service, handler)
+
+    def _guarded(self, service: str, handler: Handler) -> Handler:
+        async def serve(method: str, path: str, headers: dict, body: Any, query: dict) -> Reply:
+            call = calls.current.get()
+            if call is not None and not call.dispatched:
+                call.dispatched = True
+                return gate.denial(call) or await handler(method, path, headers, body, query)
+            content = body if isinstance(body, bytes) else (body or "").encode()
+            principal = calls.acting.get() or (call.principal if call is not None else None)
+            prepared = identity.signed(
+                principal, self._context.port, service, responses.get_region(), method, path, query, headers, content
+            )
+            return await self.inside(prepared)
+
+        return serve
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -102,7 +132,7 @@ class Front:
             return error_reply(request.protocol, 500, "InternalFailure", "the sandbox failed: see its standard error")
 
     async def _judged(self, request: Request, scope: dict) -> Reply:
-        principal = iam.principal(request.access_key)
+        principal = identity.principal(request.access_key)
         call = self._context.calls.begin(request, principal, _via(request, calls.current.get()))
         token = calls.current.set(call)
         try:
@@ -123,6 +153,7 @@ class Front:
             calls.current.reset(token)
         call.code = error_code(reply)
         call.status = reply[0]
+        call.request = None
         return reply
 
 

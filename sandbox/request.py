@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from dataclasses import field
 from functools import cached_property
+from typing import Any
 from urllib.parse import parse_qs
 
 from botocore.model import ServiceModel
@@ -30,6 +31,8 @@ class Request:
     headers: dict[str, str]
     body: bytes
     labels: dict[str, str] = field(default_factory=dict)
+    # By member name, once the request has been judged.
+    parameters: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def query(self) -> dict[str, list[str]]:

@@ -33,6 +33,7 @@ def serve(server: socket.socket, port: int, scratch: str) -> None:
     context = Context(port)
     front = Front(context)
     install(context)
+    front.close_side_doors()
     config = Config()
     config.bind = [f"fd://{server.detach()}"]
     config.keep_alive_timeout = 75

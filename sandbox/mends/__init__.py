@@ -7,9 +7,22 @@
 from __future__ import annotations
 
 from sandbox.context import Context
+from sandbox.mends import backup
+from sandbox.mends import efs
+from sandbox.mends import eventbridge
+from sandbox.mends import images
+from sandbox.mends import lambdas
+from sandbox.mends import quotas
+from sandbox.mends import ssm
+from sandbox.mends import stepfunctions
+from sandbox.mends import tagging
 
-NEEDS: list[str] = []
+_SERVICES = (images, ssm, efs, backup, eventbridge, lambdas, stepfunctions, tagging, quotas)
+
+NEEDS: list[str] = [symbol for service in _SERVICES for symbol in service.NEEDS]
 
 
 def install(context: Context) -> None:
     """Install the mends of every service."""
+    for service in _SERVICES:
+        service.install(context)

@@ -50,6 +50,7 @@ def refusal(request: Request) -> Reply | None:
             request.protocol, "SerializationException"
         )
         return error_reply(request.protocol, 400, code, str(error))
+    request.parameters = parameters if isinstance(parameters, dict) else {}
     if operation.input_shape is not None and isinstance(parameters, dict):
         problems += check(operation.input_shape, parameters)
     problems = [

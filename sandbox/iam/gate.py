@@ -1,0 +1,115 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a call must be allowed, beyond what ministack checks: roles that it passes, and instances that it launches through a template."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from ministack.core import iam_actions
+from ministack.core import iam_evaluator
+from ministack.core import responses
+from ministack.services import iam
+
+from sandbox.calls import Call
+from sandbox.calls import current
+from sandbox.errors import Reply
+from sandbox.iam import launches
+from sandbox.iam.identity import ROOT_ARN
+
+# (service, action) -> members that name a role, and the service that the role is passed to (Service Authorization Reference, actions
+# with the dependent action iam:PassRole). `[]` goes through a list.
+PASSED_ROLES: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
+    ("autoscaling", "PutLifecycleHook"): (("RoleARN", "autoscaling"),),
+    ("backup", "CreateBackupSelection"): (("BackupSelection.IamRoleArn", "backup"),),
+    ("cloudformation", "CreateStack"): (("RoleARN", "cloudformation"),),
+    ("cloudformation", "UpdateStack"): (("RoleARN", "cloudformation"),),
+    ("cloudformation", "DeleteStack"): (("RoleARN", "cloudformation"),),
+    ("cloudformation", "CreateChangeSet"): (("RoleARN", "cloudformation"),),
+    ("ec2", "CreateFlowLogs"): (("DeliverLogsPermissionArn", "vpc-flow-logs"),),
+    ("ecs", "RegisterTaskDefinition"): (("taskRoleArn", "ecs-tasks"), ("executionRoleArn", "ecs-tasks")),
+    ("ecs", "RunTask"): (("overrides.taskRoleArn", "ecs-tasks"), ("overrides.executionRoleArn", "ecs-tasks")),
+    ("events", "PutRule"): (("RoleArn", "events"),),
+    ("events", "PutTargets"): (("Targets[].RoleArn", "events"),),
+    ("iam", "AddRoleToInstanceProfile"): (("RoleName", "ec2"),),
+    ("lambda", "CreateFunction"): (("Role", "lambda"),),
+    ("lambda", "UpdateFunctionConfiguration"): (("Role", "lambda"),),
+    ("scheduler", "CreateSchedule"): (("Target.RoleArn", "scheduler"),),
+    ("scheduler", "UpdateSchedule"): (("Target.RoleArn", "scheduler"),),
+    ("states", "CreateStateMachine"): (("roleArn", "states"),),
+    ("states", "UpdateStateMachine"): (("roleArn", "states"),),
+}
+
+
+def install() -> None:
+    """Write every verdict into the call's log entry."""
+    judge = iam_evaluator.enforce
+
+    def enforce(access_key, action, service, region, resource_arn="*", service_context=None):
+        verdict = judge(access_key, action, service, region, resource_arn=resource_arn, service_context=service_context)
+        call = current.get()
+        if call is not None:
+            call.decisions.append({"action": action, "resource": resource_arn, "allowed": verdict is None})
+        return verdict
+
+    iam_evaluator.enforce = enforce
+
+
+def denial(call: Call) -> Reply | None:
+    """The refusal of a call for a permission that it needs besides its own action's."""
+    if call.request is None or call.principal == ROOT_ARN:
+        return None
+    for action, resource, context in _needed(call):
+        verdict = iam_evaluator.enforce(
+            call.access_key, action, call.service, call.region, resource_arn=resource, service_context=context
+        )
+        if verdict is not None:
+            return iam_actions.access_denied_response(
+                call.service,
+                action,
+                call.principal,
+                str(uuid.uuid4()),
+                message=f"User: {call.principal} is not authorized to perform: {action} on resource: {resource}",
+                headers=call.request.headers,
+            )
+    return None
+
+
+def _needed(call: Call) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    assert call.request is not None
+    parameters = call.request.parameters
+    for path, service in PASSED_ROLES.get((call.service, call.action), ()):
+        for role in _values(parameters, path):
+            yield pass_role(role, service)
+    launch = launches.needed(call, parameters)
+    if launch is not None:
+        for resource in launch.resources:
+            yield "ec2:RunInstances", resource, {}
+        for role in launch.roles:
+            yield pass_role(role, "ec2")
+
+
+def pass_role(role: str, service: str) -> tuple[str, str, dict[str, Any]]:
+    """The permission to hand a role, by name or ARN, to a service."""
+    arn = role if role.startswith("arn:") else _role_arn(role)
+    return "iam:PassRole", arn, {"iam:passedtoservice": f"{service}.amazonaws.com"}
+
+
+def _role_arn(name: str) -> str:
+    known = iam._roles.get(name) or {}
+    return known.get("Arn") or f"arn:aws:iam::{responses.get_account_id()}:role/{name}"
+
+
+def _values(parameters: Any, path: str) -> Iterator[str]:
+    """The values at a path of member names."""
+    name, _, rest = path.partition(".")
+    items = parameters.get(name.removesuffix("[]")) if isinstance(parameters, dict) else None
+    for item in items if isinstance(items, list) else [items]:
+        if rest and item is not None:
+            yield from _values(item, rest)
+        elif isinstance(item, str) and item:
+            yield item
