@@ -106,14 +106,17 @@ def _lifecycle(client: Any, file_system: str) -> list[dict[str, str]]:
 
 def _file_system_policy(client: Any, file_system: str) -> dict[str, Any] | None:
     try:
-        policy = json.loads(client.describe_file_system_policy(FileSystemId=file_system)["Policy"])
+        return normal_policy(json.loads(client.describe_file_system_policy(FileSystemId=file_system)["Policy"]))
     except ClientError as error:
         return _gone(error, "PolicyNotFound")
-    # An id and the order of statements and actions mean nothing.
-    statements = policy.get("Statement", [])
-    for statement in statements:
-        if isinstance(statement.get("Action"), list):
-            statement["Action"] = sorted(statement["Action"])
+
+
+def normal_policy(policy: dict[str, Any]) -> dict[str, Any]:
+    """A policy without what means nothing: its id, and the order of statements and actions."""
+    statements = [
+        {**statement, "Action": sorted(statement["Action"])} if isinstance(statement.get("Action"), list) else statement
+        for statement in policy.get("Statement", [])
+    ]
     statements.sort(key=lambda statement: statement.get("Sid", ""))
     return {"Version": policy.get("Version"), "Statement": statements}
 

@@ -1,0 +1,102 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a role and its template must say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import yaml
+from cfn_templates import ROOT
+from cfn_templates import Loader
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.version import VERSION
+
+
+def role_file(role, path):
+    return yaml.safe_load((ROOT / "roles" / role / path).read_text())
+
+
+def test_version_is_that_of_the_collection():
+    assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"] == VERSION
+
+
+def test_expected_outputs_are_the_templates(load):
+    assert set(role_file("network", "vars/main.yml")["_network_outputs"]) == set(load("network").outputs)
+    assert set(role_file("worker", "vars/main.yml")["_worker_region_outputs"]) == set(load("region").outputs)
+    assert set(role_file("hub", "vars/main.yml")["_hub_outputs"]) == set(load("hub").outputs)
+    (task,) = [
+        task for task in role_file("worker", "tasks/present.yml") if task["name"].startswith("Apply the workload")
+    ]
+    assert set(task["vars"]["stack_expected_outputs"]) == set(load("workload").outputs)
+
+
+def test_roles_give_every_parameter_and_no_other(load):
+    network = role_file("network", "vars/main.yml")
+    given = set(network["_network_parameters"]) | set(network["_network_zone_parameters"])
+    assert given == set(load("network").parameters)
+
+    worker = role_file("worker", "vars/main.yml")
+    (fact,) = role_file("worker", "tasks/stacks.yml")
+    region, workload = fact["ansible.builtin.set_fact"]["worker_stacks"]
+    assert set(region["parameters"]) | {"VpcId", *worker["_worker_subnet_parameters"]} == set(load("region").parameters)
+    (task,) = [
+        task for task in role_file("worker", "tasks/present.yml") if task["name"].startswith("Apply the workload")
+    ]
+    assert task["vars"]["stack_parameters_at_creation"] == {"InitialCount": "0"}
+    assert task["vars"]["stack_parameters_at_update"] == {"InitialCount": ""}
+    later = set(task["vars"]["_worker_references"]) | {"InitialCount"}
+    assert set(workload["parameters"]) | later == set(load("workload").parameters)
+    assert not set(workload["parameters"]) & later
+
+    (fact,) = role_file("hub", "tasks/stacks.yml")
+    assert set(fact["ansible.builtin.set_fact"]["hub_stacks"][0]["parameters"]) == set(load("hub").parameters)
+
+
+@pytest.mark.parametrize("role", ["network", "worker", "hub", "stack"])
+def test_every_variable_is_specified_with_its_default(role):
+    options = role_file(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    defaults = role_file(role, "defaults/main.yml")
+    assert all("type" in option and "description" in option for option in options.values())
+    assert {name for name, option in options.items() if not option.get("required")} == set(defaults)
+    assert {name: option.get("default") for name, option in options.items() if name in defaults} == defaults
+
+
+def test_environment_and_secrets_fit_into_the_workload(load):
+    """What worker/vars/main.yml does to the template, with words that would break out of anything but JSON."""
+    words = ["a: b", 'it\'s "x"', "{x}, [y] # z", "!Ref Key", "line\nbreak", "${Prefix}", "% & * ` @", "é"]
+    environment = [{"Name": f"WORD_{index}", "Value": word} for index, word in enumerate(words)]
+    secrets = [{"Name": "TOKEN", "ValueFrom": "arn:aws:ssm:us-west-2:123456789012:parameter/token"}]
+    variables = role_file("worker", "vars/main.yml")["_worker_workload_body"]
+    text = load("workload").text
+    for word, content in (("Environment", environment), ("Secrets", secrets)):
+        assert f"replace('{word}: []', '{word}: ' ~ " in variables
+        assert text.count(f"{word}: []") == 1
+        text = text.replace(f"{word}: []", f"{word}: {json.dumps(content)}")
+    task = yaml.load(text, Loader)["Resources"]["Task"]["Properties"]
+    container = task["ContainerDefinitions"][0]
+    assert container["Environment"] == environment
+    assert container["Secrets"] == secrets
+
+
+@pytest.mark.parametrize(
+    ("image", "repository"),
+    [
+        ("123456789012.dkr.ecr.us-west-2.amazonaws.com/serve:1.4", "us-west-2:123456789012:repository/serve"),
+        (
+            "123456789012.dkr.ecr.us-west-2.amazonaws.com/a/b@sha256:" + "0" * 64,
+            "us-west-2:123456789012:repository/a/b",
+        ),
+        ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/serve", "cn-north-1:123456789012:repository/serve"),
+        ("public.ecr.aws/docker/library/busybox:1.37", None),
+        ("registry.example.com/123456789012.dkr.ecr.us-west-2.amazonaws.com/serve", None),
+    ],
+)
+def test_repository_of_an_image(image, repository):
+    pattern = role_file("worker", "vars/main.yml")["_worker_ecr"]
+    found = re.match(pattern, image)
+    assert (re.sub(pattern, r"\2:\1:repository/\3", image) if found else None) == repository

@@ -1,0 +1,241 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the project promises of every template; that they are valid at all is the business of cfn-lint."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from cfn_templates import FILES
+from cfn_templates import resolved
+from cfn_templates import walk
+
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import probes
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.stacks import MOVING
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.stacks import TEMPLATE_LIMIT
+
+# Actions that IAM knows no resource for (service authorization reference).
+WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken"}
+# What holds something that cannot be made again, and what that is worthless without.
+DATA = {"AWS::EFS::FileSystem", "AWS::DynamoDB::Table", "AWS::KMS::Key"}
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def test_all_templates_are_known():
+    assert set(FILES) == {"network", "region", "workload", "hub"}
+
+
+def test_size_leaves_room_for_environment_and_secrets(template):
+    assert len(template.text.encode()) < TEMPLATE_LIMIT / 2
+
+
+def test_no_partition_is_named(template):
+    assert not re.search(r"arn:aws[a-z-]*:", template.text)
+
+
+def test_no_secret_is_resolved_into_a_property(template):
+    assert "{{" not in template.text
+
+
+def test_data_outlives_its_stack_unless_the_role_says_otherwise(template):
+    for name, resource in template.resources.items():
+        policies = (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
+        if resource["Type"] in DATA:
+            assert policies == ("RetainExceptOnCreate", "Retain"), name
+        elif resource["Type"] == "AWS::Logs::LogGroup":
+            assert policies == ("Delete", "Delete"), name
+        else:
+            assert policies == (None, None), name
+    # The roles turn exactly these words before a deletion that takes the data too.
+    assert template.text.count("DeletionPolicy: RetainExceptOnCreate") == sum(
+        resource["Type"] in DATA for resource in template.resources.values()
+    )
+
+
+def test_everything_that_can_be_encrypted_is(load):
+    key = {"Fn::GetAtt": "Key.Arn"}
+    region, hub = load("region"), load("hub")
+    files = region.only("AWS::EFS::FileSystem")
+    assert (files["Encrypted"], files["KmsKeyId"]) == (True, key)
+    groups = region.of_kind("AWS::Logs::LogGroup")
+    assert len(groups) == 2
+    assert all(group["KmsKeyId"] == key for group in groups.values())
+    table = hub.only("AWS::DynamoDB::Table")
+    assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+    volume = load("workload").only("AWS::ECS::TaskDefinition")["Volumes"][0]["EFSVolumeConfiguration"]
+    assert volume["TransitEncryption"] == "ENABLED"
+    assert volume["AuthorizationConfig"] == {"AccessPointId": {"Ref": "AccessPointId"}, "IAM": "ENABLED"}
+    # No other kind that keeps data at rest has crept in unseen.
+    for template in (region, hub, load("workload"), load("network")):
+        kinds = {resource["Type"] for resource in template.resources.values()}
+        assert not kinds & {"AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::EC2::Volume"}
+
+
+def test_table_can_be_brought_back_and_forgets_what_expires(load):
+    table = load("hub").only("AWS::DynamoDB::Table")
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert [item["AttributeName"] for item in table["KeySchema"]] == ["pk", "sk"]
+
+
+def policy_statements(template):
+    """Every allowing statement of identity policies, with where it stands; a conditional one counts."""
+    for name, resource in template.resources.items():
+        if not resource["Type"].startswith("AWS::IAM::"):
+            continue
+        properties = resource["Properties"]
+        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+        documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
+        for document in documents:
+            for path, node in walk(document, name):
+                if isinstance(node, dict) and node.get("Effect") == "Allow":
+                    yield path, node
+
+
+def test_roles_are_narrow(template):
+    for path, statement in policy_statements(template):
+        actions = set(as_list(statement["Action"]))
+        assert not any("*" in action for action in actions), path
+        if statement["Resource"] == "*":
+            assert actions <= WITHOUT_RESOURCE, path
+
+
+def test_there_are_policies_to_judge(load):
+    assert len(list(policy_statements(load("region")))) == 2
+    assert len(list(policy_statements(load("workload")))) == 4
+
+
+def test_services_assume_roles_for_this_account_only(load):
+    roles = load("region").of_kind("AWS::IAM::Role")
+    for name, role in roles.items():
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        # EC2 gives no source of its own when it hands a role to an instance.
+        if name != "NodeRole":
+            assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}, name
+
+
+def test_everybody_in_a_key_policy_is_one_role(load):
+    statements = load("region").only("AWS::KMS::Key")["KeyPolicy"]["Statement"]
+    everybody = [statement for statement in statements if statement["Principal"] == {"AWS": "*"}]
+    assert [statement["Sid"] for statement in everybody] == ["Volumes", "VolumeGrants"]
+    for statement in everybody:
+        condition = statement["Condition"]
+        assert condition["StringEquals"] == {"kms:CallerAccount": {"Ref": "AWS::AccountId"}}
+        assert condition["ArnEquals"]["aws:PrincipalArn"]["Fn::Sub"].endswith(
+            ":role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+        )
+    grants = everybody[1]
+    assert grants["Action"] == "kms:CreateGrant"
+    assert grants["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
+
+
+def test_nodes_reach_registries_and_files_only(load):
+    region = load("region")
+    rules = region.of_kind("AWS::EC2::SecurityGroup")["NodeGroup"]["SecurityGroupEgress"]
+    assert [(rule["FromPort"], rule.get("CidrIp"), rule.get("DestinationSecurityGroupId")) for rule in rules] == [
+        (443, "0.0.0.0/0", None),
+        (2049, None, {"Fn::GetAtt": "FilesGroup.GroupId"}),
+    ]
+    ingress = region.only("AWS::EC2::SecurityGroupIngress")
+    assert ingress["SourceSecurityGroupId"] == {"Fn::GetAtt": "NodeGroup.GroupId"}
+
+
+def test_nothing_leads_to_the_internet(load):
+    network = load("network")
+    kinds = {resource["Type"] for resource in network.resources.values()}
+    assert not kinds & {"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route", "AWS::EC2::EIP"}
+    assert all(subnet["MapPublicIpOnLaunch"] is False for subnet in network.of_kind("AWS::EC2::Subnet").values())
+
+
+def test_only_named_groups_could_not_be_replaced(template):
+    assert all("GroupName" not in group for group in template.of_kind("AWS::EC2::SecurityGroup").values())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "field", "expected"),
+    [
+        ("region", "AWS::ECS::Cluster", "ClusterName", {"gpu-oregon"}),
+        ("region", "AWS::IAM::Role", "RoleName", {f"gpu-oregon-{role}" for role in ("node", "task", "exec", "flow")}),
+        ("region", "AWS::IAM::InstanceProfile", "InstanceProfileName", {"gpu-oregon-node"}),
+        ("region", "AWS::Logs::LogGroup", "LogGroupName", {"/ecs/gpu/oregon", "/gpu/oregon/flow"}),
+        ("region", "AWS::KMS::Alias", "AliasName", {"alias/gpu-oregon-worker"}),
+        ("hub", "AWS::KMS::Alias", "AliasName", {"alias/gpu-oregon-hub"}),
+        ("hub", "AWS::DynamoDB::Table", "TableName", {names.table_name("gpu")}),
+        ("workload", "AWS::ECS::Service", "ServiceName", {"gpu-oregon"}),
+        ("workload", "AWS::ECS::TaskDefinition", "Family", {"gpu-oregon"}),
+        (
+            "workload",
+            "AWS::ECS::CapacityProvider",
+            "Name",
+            {names.group_name("gpu", "oregon"), names.group_name("gpu", "oregon", on_demand=True)},
+        ),
+    ],
+)
+def test_names_are_those_of_the_architecture(load, name, kind, field, expected):
+    assert {resolved(item[field]) for item in load(name).of_kind(kind).values()} == expected
+
+
+def test_logs_of_the_key_policy_are_the_log_groups(load):
+    region = load("region")
+    (logs,) = [item for item in region.only("AWS::KMS::Key")["KeyPolicy"]["Statement"] if item["Sid"] == "Logs"]
+    patterns = [
+        re.escape(resolved(pattern).rpartition(":")[2]).replace(r"\*", ".*")
+        for pattern in logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
+    ]
+    for group in region.of_kind("AWS::Logs::LogGroup").values():
+        assert any(re.fullmatch(pattern, resolved(group["LogGroupName"])) for pattern in patterns)
+
+
+def test_no_value_that_moves_is_owned_by_a_template(load):
+    """An update of the stack must not touch a service's count: it is set while the service is created, and never again."""
+    service = load("workload").only("AWS::ECS::Service")
+    assert service["DesiredCount"] == {"Fn::If": ["Creating", {"Ref": "InitialCount"}, {"Ref": "AWS::NoValue"}]}
+    assert ("AWS::ECS::Service", "/DesiredCount") in MOVING
+    # With a strategy, which group a replica may run on would be a template's decision.
+    assert service["LaunchType"] == "EC2"
+    assert "CapacityProviderStrategy" not in service
+    for provider in load("workload").of_kind("AWS::ECS::CapacityProvider").values():
+        assert provider["AutoScalingGroupProvider"]["ManagedScaling"] == {"Status": "DISABLED"}
+        assert provider["AutoScalingGroupProvider"]["ManagedDraining"] == "ENABLED"
+
+
+def test_a_region_without_network_is_its_data_alone(load):
+    """That is how a teardown keeps data: under its stack, which a later run completes again or deletes."""
+    region = load("region")
+    conditions = region.data["Conditions"]
+    assert conditions["Serving"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "VpcId"}, ""]}]}
+    needs_network = {
+        name
+        for name, condition in conditions.items()
+        if name == "Serving" or {"Condition": "Serving"} in condition.get("Fn::And", [])
+    }
+    standing = {
+        resource["Type"] for resource in region.resources.values() if resource.get("Condition") not in needs_network
+    }
+    assert standing == {"AWS::KMS::Key", "AWS::KMS::Alias", "AWS::EFS::FileSystem"}
+    assert {name for name, output in region.outputs.items() if "Condition" not in output} == {"KeyArn", "FileSystemId"}
+
+
+def test_probes_expect_what_the_templates_declare(load):
+    region, hub, network = load("region"), load("hub"), load("network")
+    expected = probes.EXPECTED
+    for template in (region, hub):
+        assert template.only("AWS::KMS::Key")["EnableKeyRotation"] is expected["AWS::KMS::Key"]["/EnableKeyRotation"]
+    assert region.only("AWS::ECS::Cluster")["ClusterSettings"] == expected["AWS::ECS::Cluster"]["/ClusterSettings"]
+    files = region.only("AWS::EFS::FileSystem")
+    wanted = expected["AWS::EFS::FileSystem"]
+    assert files["BackupPolicy"]["Status"] == wanted["/BackupPolicy/Status"]
+    assert files["LifecyclePolicies"] == wanted["/LifecyclePolicies"]
+    assert files["ThroughputMode"] == wanted["/ThroughputMode"]
+    assert probes.normal_policy(files["FileSystemPolicy"]) == probes.normal_policy(wanted["/FileSystemPolicy"])
+    for endpoint in network.of_kind("AWS::EC2::VPCEndpoint").values():
+        if endpoint["VpcEndpointType"] == "Interface":
+            assert endpoint["PrivateDnsEnabled"] is expected["AWS::EC2::VPCEndpoint"]["/PrivateDnsEnabled"]
+    assert set(probes.READERS) == set(probes.EXPECTED) == set(probes.SERVICES)
