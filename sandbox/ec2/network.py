@@ -55,7 +55,7 @@ def _referred_to(backend: Any, group: Any) -> bool:
         if other.id == group.id:
             continue
         for rule in [*other.ingress_rules, *other.egress_rules]:
-            if any(source.get("GroupId") == group.id for source in rule.source_groups):
+            if (rule.source_group or {}).get("GroupId") == group.id:
                 return True
     return False
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from botocore.model import OperationModel
 
+from sandbox import calls
 from sandbox.errors import Reply
 from sandbox.errors import error_reply
 from sandbox.request import Request
@@ -57,8 +58,15 @@ def refusal(request: Request) -> Reply | None:
         problem
         for problem in problems
         if (request.service, request.action, problem.path.split(".")[0]) not in _LEFT_TO_THE_EMULATOR
+        and not _own_tag(problem)
     ]
     return _answer(request, operation, problems) if problems else None
+
+
+def _own_tag(problem: Problem) -> bool:
+    """Whether CloudFormation puts one of its own tags: it may use the prefix that is refused to everybody else."""
+    call = calls.current.get()
+    return call is not None and call.via == "cloudformation" and str(problem.value).startswith("aws:cloudformation:")
 
 
 def _unknown_action(request: Request) -> Reply:
