@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import io
 import json
 import re
@@ -19,6 +20,8 @@ from typing import NamedTuple
 
 import botocore.handlers
 import botocore.httpsession
+import botocore.loaders
+import botocore.session
 import pytest
 from ansible.module_utils import _internal
 from ansible.module_utils.common import warnings as ansible_warnings
@@ -79,8 +82,8 @@ class Recorder:
     def answer(self, service: str, operation: str, answer: Any) -> None:
         """Answer an operation here instead of sending it.
 
-        `answer` is a response, a ClientError, or a function of the params and the region that returns or raises one.
-        A response must fit the operation's output in the botocore model.
+        `answer` is a response, a ClientError, or a function of the params and the region that returns or raises one,
+        or returns None to let the call go on. A response must fit the operation's output in the botocore model.
         """
         self._answers[service, operation] = answer
 
@@ -102,6 +105,8 @@ class Recorder:
                 raise answer
         except ClientError as error:
             return type("Http", (), {"status_code": 400})(), error.response
+        if answer is None:
+            return None
         if model.output_shape:
             validate_parameters(answer, model.output_shape)
         return type("Http", (), {"status_code": 200})(), {**answer, "ResponseMetadata": {"HTTPStatusCode": 200}}
@@ -116,6 +121,15 @@ def client_error(code: str, message: str = "refused by the test", operation: str
 
 def _refuse_network(*args: Any, **kwargs: Any) -> Any:
     raise AssertionError("a unit test tried to reach the network; use the fixture `aws` or `recorder.answer`")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loader() -> Iterator[None]:
+    """Read each service model once: modules make a session for every client, and each would read it anew."""
+    once = functools.cache(botocore.loaders.create_loader)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", once)
+        yield
 
 
 @pytest.fixture(autouse=True)
