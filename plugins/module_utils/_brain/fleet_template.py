@@ -65,9 +65,8 @@ def build_devices(fleet: dict[str, Any], image: dict[str, Any]) -> list[dict[str
     root = image.get("RootDeviceName")
     mappings = {mapping["DeviceName"]: mapping for mapping in image.get("BlockDeviceMappings", [])}
     if fleet["root_device_name"] not in (None, root):
-        raise InputError(
-            "root_device_name", fleet["root_device_name"], f"is not the root of {image['ImageId']}: {root}"
-        )
+        rule = f"is not the root device of {image['ImageId']}, which is {root}"
+        raise InputError("root_device_name", fleet["root_device_name"], rule)
     if root not in mappings or "Ebs" not in mappings[root]:
         raise InputError("ami_id", image["ImageId"], "has no EBS volume as its root device")
     smallest = mappings[root]["Ebs"].get("VolumeSize", 1)
