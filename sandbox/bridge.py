@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 from ministack.core import responses
 from moto.autoscaling.responses import AutoScalingResponse
+from moto.core import errors
 from moto.core.request import Request
 from moto.core.responses import BaseResponse
 from moto.ec2.responses import EC2Response
@@ -28,6 +30,11 @@ class Bridge:
     """moto in process, one call at a time: its backends are plain dictionaries without locks."""
 
     def __init__(self, lock: threading.RLock) -> None:
+        # moto guesses a service from an exception's module: there is none behind a plain ServiceException.
+        guess = errors.get_exception_service_model
+        errors.get_exception_service_model = lambda error: (
+            None if error.__module__.startswith("moto.core") else guess(error)
+        )
         self._lock = lock
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="moto")
 
@@ -54,5 +61,6 @@ class Bridge:
             except NotImplementedError as error:
                 return error_reply(protocol, 400, "InvalidAction", str(error))
             except Exception as error:
+                traceback.print_exc()
                 return error_reply(protocol, 500, "InternalFailure", f"{type(error).__name__}: {error}")
         return int(status), dict(reply_headers), reply if isinstance(reply, bytes) else str(reply).encode()

@@ -89,9 +89,9 @@ class Front:
             try:
                 status, headers, content = await self.serve(request, scope)
             except LostAnswer:
-                # Too short an answer, then nothing: the client sees the connection break.
-                await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
-                raise
+                # ASGI has no way to break a connection: hypercorn's stream, protocol and server lead to the transport.
+                send.__self__.send.__self__.send.__self__.writer.transport.abort()
+                return
         await send({"type": "http.response.start", "status": status, "headers": _wire(headers, content)})
         await send({"type": "http.response.body", "body": content})
 

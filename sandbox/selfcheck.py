@@ -25,6 +25,7 @@ FRAME = [
     "ministack.services.iam._roles",
     "ministack.services.sts._sessions",
     "ministack.services.sts.register_session",
+    "moto.core.errors.get_exception_service_model",
     "moto.core.request.Request.from_primitives",
     "moto.ec2.responses.EC2Response.dispatch",
     "moto.autoscaling.responses.AutoScalingResponse.dispatch",

@@ -72,5 +72,7 @@ def _end(scratch: str) -> None:
     for pid in _descendants(os.getpid()):
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
+            # Reaped here: where nobody adopts orphans, the killed ones would stay as zombies.
+            os.waitpid(pid, 0)
     shutil.rmtree(scratch, ignore_errors=True)
     os._exit(0)
