@@ -11,6 +11,7 @@ from typing import Any
 from moto.core.exceptions import ServiceException
 from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import EC2Backend
+from moto.ec2.models.security_groups import SecurityGroupRule
 
 NEEDS = [
     "moto.ec2.models.EC2Backend.delete_subnet",
@@ -21,6 +22,7 @@ NEEDS = [
     "moto.ec2.models.EC2Backend.delete_network_interface",
 ]
 
+_same_rule = SecurityGroupRule.__eq__
 _delete_subnet = EC2Backend.delete_subnet
 _delete_security_group = EC2Backend.delete_security_group
 _delete_vpc = EC2Backend.delete_vpc
@@ -104,7 +106,28 @@ def delete_network_interface(self: Any, eni_id: str) -> Any:
     return _delete_network_interface(self, eni_id)
 
 
+def rule_description(self: Any) -> str | None:
+    """moto shows the description of a rule for addresses only."""
+    return self.ip_range.get("Description") or self.source_group.get("Description")
+
+
+def same_rule(self: Any, other: Any) -> bool:
+    """A rule's description is no part of what it allows: EC2 finds a rule without it, and refuses a second one that differs in it."""
+    mine, theirs = self.source_group, other.source_group
+    self.source_group, other.source_group = _undescribed(mine), _undescribed(theirs)
+    try:
+        return _same_rule(self, other)
+    finally:
+        self.source_group, other.source_group = mine, theirs
+
+
+def _undescribed(group: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in group.items() if name != "Description"}
+
+
 def install() -> None:
+    SecurityGroupRule.description = property(rule_description)
+    SecurityGroupRule.__eq__ = same_rule
     for function in (
         delete_subnet,
         delete_security_group,

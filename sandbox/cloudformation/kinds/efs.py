@@ -116,7 +116,9 @@ class FileSystem(EfsKind):
         if "FileSystemPolicy" in expected:
             answer = gone_is_fine(efs.describe_file_system_policy, FileSystemId=physical)
             if answer:
-                actual["FileSystemPolicy"] = from_json(answer["Policy"], expected["FileSystemPolicy"])
+                actual["FileSystemPolicy"] = as_put(
+                    from_json(answer["Policy"]), from_json(expected["FileSystemPolicy"])
+                )
         if "BackupPolicy" in expected:
             status = efs.describe_backup_policy(FileSystemId=physical)["BackupPolicy"]["Status"]
             actual["BackupPolicy"] = {"Status": {"ENABLING": "ENABLED", "DISABLING": "DISABLED"}.get(status, status)}
@@ -124,6 +126,21 @@ class FileSystem(EfsKind):
 
     def attributes(self, call: Call, physical: str, properties: Properties) -> dict[str, Any]:
         return {"Arn": (self._find(call, physical) or {})["FileSystemArn"], "FileSystemId": physical}
+
+
+def as_put(policy: dict, expected: dict) -> dict:
+    """A file system policy without what EFS fills in: Id, Sid and Resource (API reference, PutFileSystemPolicy)."""
+    wanted = expected.get("Statement", [])
+    statements = [
+        {
+            key: value
+            for key, value in statement.items()
+            if key not in ("Sid", "Resource") or number >= len(wanted) or key in wanted[number]
+        }
+        for number, statement in enumerate(policy.get("Statement", []))
+    ]
+    rest = {key: value for key, value in policy.items() if key != "Id" or "Id" in expected}
+    return {**rest, "Statement": statements}
 
 
 class MountTarget(EfsKind):
