@@ -11,10 +11,13 @@ groups and IAM roles, and returns what is already gone.
 from __future__ import annotations
 
 import concurrent.futures
+import contextvars
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
+
+REGION = contextvars.ContextVar("REGION", default="us-east-1")
 
 # service: [(paginator or operation, result key, how to name one)]. A name of None means the entry itself is the name.
 REGIONAL = {
@@ -69,33 +72,41 @@ GLOBAL = {
 
 def listing(url: str, regions: list[str] | None = None) -> set[str]:
     """Everything in the account as "region service name": keys only while they are in use, instances until they are terminated."""
-
-    def client(service: str, region: str) -> Any:
-        return boto3.client(
-            service, region_name=region, endpoint_url=url, aws_access_key_id="testing", aws_secret_access_key="testing"
-        )
-
+    clients = {service: _client(service, url) for service in (*REGIONAL, *GLOBAL, "kms")}
     if regions is None:
-        regions = sorted(found["RegionName"] for found in client("ec2", "us-east-1").describe_regions()["Regions"])
-
-    def region_listing(region: str) -> set[str]:
-        names = set()
-        for service, operations in REGIONAL.items():
-            names |= {f"{region} {service} {name}" for name in _names(client(service, region), operations)}
-        names |= {
-            f"{region} ec2 {name}" for name in (*_instances(client("ec2", region)), *_snapshots(client("ec2", region)))
-        }
-        names |= {f"{region} kms {name}" for name in _keys(client("kms", region))}
-        names |= {f"{region} ecs {name}" for name in _providers(client("ecs", region))}
-        return names
-
+        regions = sorted(found["RegionName"] for found in clients["ec2"].describe_regions()["Regions"])
     found: set[str] = set()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        for names in pool.map(region_listing, regions):
+        for names in pool.map(lambda region: _region(clients, region), regions):
             found |= names
     for service, operations in GLOBAL.items():
-        found |= {f"global {service} {name}" for name in _names(client(service, "us-east-1"), operations)}
+        found |= {f"global {service} {name}" for name in _names(clients[service], operations)}
     return found
+
+
+def _client(service: str, url: str) -> Any:
+    """A client that signs for the region of the moment: one for each region would cost more than all its calls."""
+    client = boto3.client(
+        service, region_name="us-east-1", endpoint_url=url, aws_access_key_id="testing", aws_secret_access_key="testing"
+    )
+
+    def sign_for_region(request: Any, **_kwargs: Any) -> None:
+        request.context["signing"] = {**request.context.get("signing", {}), "region": REGION.get()}
+
+    client.meta.events.register("before-sign", sign_for_region)
+    return client
+
+
+def _region(clients: dict[str, Any], region: str) -> set[str]:
+    REGION.set(region)
+    names = {
+        f"{region} {service} {name}"
+        for service, operations in REGIONAL.items()
+        for name in _names(clients[service], operations)
+    }
+    names |= {f"{region} ec2 {name}" for name in (*_instances(clients["ec2"]), *_snapshots(clients["ec2"]))}
+    names |= {f"{region} kms {name}" for name in _keys(clients["kms"])}
+    return names | {f"{region} ecs {name}" for name in _providers(clients["ecs"])}
 
 
 def _names(client: Any, operations: list[tuple[str, str, str | None]]) -> Iterator[str]:
@@ -121,7 +132,9 @@ def _instances(client: Any) -> Iterator[str]:
 def _snapshots(client: Any) -> Iterator[str]:
     for page in client.get_paginator("describe_snapshots").paginate(OwnerIds=["self"]):
         for snapshot in page["Snapshots"]:
-            yield snapshot["SnapshotId"]
+            # The emulator lists the snapshots of Amazon's images as the account's own.
+            if not snapshot["Description"].startswith("Auto-created snapshot for AMI"):
+                yield snapshot["SnapshotId"]
 
 
 def _keys(client: Any) -> Iterator[str]:

@@ -1,0 +1,243 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""site, again, in check mode, with drift, healed, and torn down: each step judged by AWS's own account of calls and state."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import leftovers
+import local_aws
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PLAYBOOK = ROOT / ".venvs/dev/bin/ansible-playbook"
+HUB = "us-east-1"
+BEST = "us-west-2"
+OTHER = "eu-west-1"
+MARKET = {
+    "scores": {BEST: 9, OTHER: 9},
+    "prices": {
+        BEST: {"*": {"g4dn.xlarge": "0.2105", "g5.xlarge": "0.4012", "g6.xlarge": "0.3207"}},
+        OTHER: {"*": {"g4dn.xlarge": "0.2351", "g5.xlarge": "0.4533"}},
+    },
+}
+RECAP = re.compile(
+    r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)\s+unreachable=(?P<unreachable>\d+)\s+failed=(?P<failed>\d+)"
+)
+
+
+@dataclass
+class Run:
+    """One playbook run: what it printed, what it changed, which calls it made."""
+
+    output: str
+    code: int
+    changed: dict[str, int]
+    calls: list[dict[str, Any]]
+
+    @property
+    def mutating(self) -> list[str]:
+        """Mutating calls; change sets that were made and deleted again, which is how CloudFormation plans, excepted."""
+        return [
+            f"{call['service']}:{call['action']}"
+            for call in self.calls
+            if call["mutating"] and not call.get("change_set")
+        ]
+
+
+@dataclass
+class Account:
+    """The local AWS with a controller in it."""
+
+    aws: local_aws.Sandbox
+    environment: dict[str, str]
+    before: set[str]
+
+    def client(self, service: str, region: str) -> Any:
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=self.aws.url,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+        )
+
+    def play(self, name: str, *arguments: str, succeed: bool = True) -> Run:
+        known = len(self.aws.control("GET", "calls"))
+        done = subprocess.run(
+            [PLAYBOOK, f"ethereal.spot.{name}", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self.environment, "ANSIBLE_NOCOLOR": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        output = done.stdout + done.stderr
+        recap = [found for line in output.splitlines() if (found := RECAP.match(line))]
+        assert (done.returncode == 0) == succeed, output
+        changed = {found["host"]: int(found["changed"]) for found in recap}
+        return Run(output, done.returncode, changed, self.aws.control("GET", "calls")[known:])
+
+
+@pytest.fixture(scope="module")
+def account():
+    with local_aws.running() as aws:
+        aws.control("PUT", "market", MARKET)
+        environment = local_aws.controller(aws)
+        yield Account(aws, environment, leftovers.listing(aws.url))
+
+
+@pytest.fixture(scope="module")
+def prediction(account):
+    """site --check on the empty account."""
+    return account.play("site", "--check")
+
+
+@pytest.fixture(scope="module")
+def first(account, prediction):
+    """site on the empty account."""
+    return account.play("site")
+
+
+def test_check_mode_on_an_empty_account_makes_no_mutating_call(prediction):
+    assert prediction.mutating == []
+
+
+def test_check_mode_predicts_what_the_first_run_does(prediction, first):
+    assert prediction.changed == first.changed
+
+
+def test_the_workload_runs_in_the_best_place_only(account, first):
+    for region, tasks in ((BEST, 1), (OTHER, 0)):
+        ecs = account.client("ecs", region)
+        service = ecs.describe_services(cluster=f"ethereal-{region}", services=[f"ethereal-{region}"])["services"][0]
+        assert (service["desiredCount"], service["runningCount"]) == (tasks, tasks)
+        groups = account.client("autoscaling", region).describe_auto_scaling_groups()["AutoScalingGroups"]
+        assert {group["AutoScalingGroupName"]: len(group["Instances"]) for group in groups} == {
+            f"ethereal-{region}": tasks,
+            f"ethereal-{region}-od": 0,
+        }
+
+
+def test_every_volume_is_encrypted_with_the_customer_key(account, first):
+    key = account.client("kms", BEST).describe_key(KeyId=f"alias/ethereal-{BEST}-worker")["KeyMetadata"]["Arn"]
+    ec2 = account.client("ec2", BEST)
+    instance = _instances(ec2)[0]
+    volumes = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [instance["InstanceId"]]}])[
+        "Volumes"
+    ]
+    assert volumes
+    assert {(volume["Encrypted"], volume.get("KmsKeyId"), volume["VolumeType"]) for volume in volumes} == {
+        (True, key, "gp3")
+    }
+    assert instance["MetadataOptions"]["HttpTokens"] == "required"
+    assert "PublicIpAddress" not in instance
+    assert instance["InstanceLifecycle"] == "spot"
+
+
+def _instances(ec2: Any) -> list[dict[str, Any]]:
+    found = ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])["Reservations"]
+    return [instance for reservation in found for instance in reservation["Instances"]]
+
+
+def test_the_state_is_published(account, first):
+    ssm = account.client("ssm", HUB)
+    published = {
+        name: ssm.get_parameter(Name=f"/ethereal/{name}")["Parameter"]["Value"]
+        for name in ("provisioning-enabled", "status", "region", "instances-info")
+    }
+    assert published["provisioning-enabled"] == "false"
+    assert published["status"] == "COMPLETED"
+    assert published["region"] == BEST
+    assert _instances(account.client("ec2", BEST))[0]["InstanceId"] in published["instances-info"]
+
+
+def test_a_second_run_changes_nothing(account, first):
+    again = account.play("site")
+    assert again.changed == {HUB: 0, BEST: 0, OTHER: 0}
+    assert again.mutating == []
+
+
+def test_check_mode_on_a_converged_account_predicts_nothing(account, first):
+    check = account.play("site", "--check")
+    assert check.changed == {HUB: 0, BEST: 0, OTHER: 0}
+    assert check.mutating == []
+
+
+def test_a_recorded_placement_stays_whatever_the_market_says(account, first):
+    account.aws.control("PUT", "market", {"scores": {BEST: 1, OTHER: 10}})
+    try:
+        again = account.play("site")
+    finally:
+        account.aws.control("PUT", "market", {"scores": MARKET["scores"]})
+    assert again.changed == {HUB: 0, BEST: 0, OTHER: 0}
+    assert not [call for call in again.calls if call["action"] == "GetSpotPlacementScores"]
+
+
+def test_status_reads_only_and_names_every_place(account, first):
+    status = account.play("status")
+    assert status.mutating == []
+    assert all(place in status.output for place in (HUB, BEST, OTHER))
+
+
+def test_drift_is_told_and_healed_only_when_asked(account, first):
+    ec2 = account.client("ec2", OTHER)
+    group = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [f"ethereal-{OTHER}-nodes"]}])[
+        "SecurityGroups"
+    ][0]
+    opened = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=opened)
+
+    told = account.play("site")
+    assert told.changed == {HUB: 0, BEST: 0, OTHER: 0}
+    assert told.mutating == []
+    assert "drift" in told.output.lower()
+    check = account.play("site", "--check", "-e", "heal_drift=true")
+    assert check.changed[OTHER] == 1
+    assert check.mutating == []
+    healed = account.play("site", "-e", "heal_drift=true")
+    assert healed.changed == {HUB: 0, BEST: 0, OTHER: 1}
+    assert ec2.describe_security_groups(GroupIds=[group["GroupId"]])["SecurityGroups"][0]["IpPermissions"] == []
+    after = account.play("site", "-e", "heal_drift=true")
+    assert after.changed == {HUB: 0, BEST: 0, OTHER: 0}
+
+
+def test_no_call_was_denied(account, first):
+    """The controller's policy grants what the playbooks call."""
+    denied = [
+        call
+        for call in account.aws.control("GET", "calls")
+        if "Denied" in str(call.get("code")) or "Unauthorized" in str(call.get("code"))
+    ]
+    assert denied == []
+
+
+def test_teardown_leaves_nothing(account, first):
+    account.play("teardown", "-e", "teardown_data=true")
+    assert leftovers.listing(account.aws.url) - account.before == set()
+    again = account.play("teardown", "-e", "teardown_data=true")
+    assert set(again.changed.values()) == {0}
+
+
+def test_the_demo_runs_and_leaves_no_process():
+    done = subprocess.run(
+        [ROOT / ".venvs/dev/bin/python", ROOT / "tools/demo.py"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every region: nothing" in done.stdout
+    port = re.search(r"http://127\.0\.0\.1:(\d+)", done.stdout)[1]
+    processes = [pathlib.Path(entry, "cmdline") for entry in pathlib.Path("/proc").glob("[0-9]*")]
+    assert not [entry for entry in processes if entry.exists() and f"sandbox\0{port}" in entry.read_text()]
+
+
+def test_the_policy_is_json():
+    assert json.loads((ROOT / "docs/policies/controller.json").read_text())["Statement"]
