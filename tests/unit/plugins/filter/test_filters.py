@@ -1,0 +1,29 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.ethereal.spot.plugins.filter import deployment_tags
+from ansible_collections.ethereal.spot.plugins.filter import stack_needs
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import OUR_TAG_PREFIX
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.version import VERSION
+
+
+def test_tags_are_ours():
+    tags = deployment_tags.FilterModule().filters()["deployment_tags"]("gpu", "oregon")
+    assert tags == {
+        "ethereal-spot:deployment": "gpu",
+        "ethereal-spot:place": "oregon",
+        "ethereal-spot:version": VERSION,
+    }
+    assert all(key.startswith(OUR_TAG_PREFIX) for key in tags)
+
+
+def test_needs_are_decided_with_what_is_known_later():
+    needs = stack_needs.FilterModule().filters()["stack_needs"]
+    found = {"status": "CREATE_COMPLETE", "parameters": {"VpcId": "vpc-1"}, "tags": {}, "template_hash": None}
+    assert needs(found, {"name": "a", "parameters": {}})["verdict"] == "current"
+    later = needs(found, {"name": "a", "parameters": {"VpcId": "vpc-2"}, "immutable": ["VpcId"]})
+    assert later["verdict"] == "outdated"
+    assert later["refused"] == [{"parameter": "VpcId", "found": "vpc-1", "wanted": "vpc-2"}]

@@ -1,0 +1,446 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+from datetime import datetime
+
+import pytest
+
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import cloudformation
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import probes
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
+from ansible_collections.ethereal.spot.plugins.modules import spot_stack_info
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+BODY = "Resources: {}"
+ARN = "arn:aws:cloudformation:us-east-1:123456789012:stack/"
+
+
+class Stacks:
+    """CloudFormation's answers for stacks by name, beside moto for what the probes ask."""
+
+    def __init__(self, recorder, aws_error):
+        self.known = {}
+        self.drifts = {}
+        self.resources = {}
+        self.events = {}
+        self.templates = {}
+        self.detections = ["DETECTION_IN_PROGRESS", "DETECTION_COMPLETE"]
+        self.detection_error = None
+        self.invalid = None
+        self.error = aws_error
+        for operation in (
+            "DescribeStacks",
+            "GetTemplate",
+            "ValidateTemplate",
+            "DescribeStackEvents",
+            "DetectStackDrift",
+            "DescribeStackDriftDetectionStatus",
+            "DescribeStackResourceDrifts",
+            "ListStackResources",
+        ):
+            recorder.answer("cloudformation", operation, getattr(self, operation))
+
+    def add(self, name, status="CREATE_COMPLETE", parameters=None, tags=None, outputs=None, body=BODY):
+        self.known[name] = {
+            "StackName": name,
+            "StackId": ARN + name,
+            "StackStatus": status,
+            "CreationTime": NOW,
+            "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in (parameters or {}).items()],
+            "Tags": [{"Key": k, "Value": v} for k, v in (tags or {}).items()],
+            "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in (outputs or {}).items()],
+        }
+        self.templates[name] = body
+
+    def DescribeStacks(self, params, region):
+        name = params["StackName"]
+        if name not in self.known:
+            raise self.error("ValidationError", f"Stack with id {name} does not exist", "DescribeStacks")
+        return {"Stacks": [self.known[name]]}
+
+    def GetTemplate(self, params, region):
+        return {"TemplateBody": self.templates[params["StackName"]]}
+
+    def ValidateTemplate(self, params, region):
+        if self.invalid:
+            raise self.error("ValidationError", self.invalid)
+        return {"Parameters": [{"ParameterKey": "Prefix"}]}
+
+    def DescribeStackEvents(self, params, region):
+        pages = self.events[params["StackName"]]
+        index = int(params.get("NextToken", 0))
+        answer = {"StackEvents": pages[index]}
+        return {**answer, "NextToken": str(index + 1)} if index + 1 < len(pages) else answer
+
+    def DetectStackDrift(self, params, region):
+        if self.detection_error:
+            raise self.detection_error
+        return {"StackDriftDetectionId": "detection-of-" + params["StackName"]}
+
+    def DescribeStackDriftDetectionStatus(self, params, region):
+        status = self.detections.pop(0) if len(self.detections) > 1 else self.detections[0]
+        return {
+            "StackId": ARN,
+            "StackDriftDetectionId": params["StackDriftDetectionId"],
+            "DetectionStatus": status,
+            "DetectionStatusReason": "Failed to detect drift on resource [Key]",
+            "Timestamp": NOW,
+        }
+
+    def DescribeStackResourceDrifts(self, params, region):
+        """One a page."""
+        found = self.drifts.get(params["StackName"], [])
+        index = int(params.get("NextToken", 0))
+        more = {"NextToken": str(index + 1)} if index + 1 < len(found) else {}
+        return {"StackResourceDrifts": found[index : index + 1], **more}
+
+    def ListStackResources(self, params, region):
+        return {
+            "StackResourceSummaries": [
+                {
+                    "LogicalResourceId": logical,
+                    "PhysicalResourceId": physical,
+                    "ResourceType": kind,
+                    "LastUpdatedTimestamp": NOW,
+                    "ResourceStatus": "CREATE_COMPLETE",
+                }
+                for logical, (kind, physical) in self.resources.get(params["StackName"], {}).items()
+            ]
+        }
+
+
+def checked(resource, kind, status, differences=()):
+    return {
+        "StackId": ARN,
+        "LogicalResourceId": resource,
+        "ResourceType": kind,
+        "StackResourceDriftStatus": status,
+        "Timestamp": NOW,
+        "PropertyDifferences": [
+            {"PropertyPath": path, "ExpectedValue": old, "ActualValue": new, "DifferenceType": "NOT_EQUAL"}
+            for path, old, new in differences
+        ],
+    }
+
+
+@pytest.fixture
+def stacks(recorder, aws_error, monkeypatch):
+    monkeypatch.setattr(cloudformation, "DELAY", 0.01)
+    return Stacks(recorder, aws_error)
+
+
+@pytest.fixture
+def look(run_module):
+    def run(*wanted, check_mode=False, **params):
+        return run_module(spot_stack_info, {"stacks": list(wanted), "region": "us-east-1", **params}, check_mode)
+
+    return run
+
+
+def test_verdicts_of_a_place(look, stacks):
+    stacks.add("a-current", parameters={"Prefix": "gpu", "Other": "x"}, tags={"team": "ml"}, outputs={"VpcId": "vpc-1"})
+    stacks.add("a-outdated", parameters={"Prefix": "old"})
+    stacks.add("a-dead", "ROLLBACK_COMPLETE")
+    stacks.events["a-dead"] = [[]]
+    wanted = {"template_body": BODY + "\n", "parameters": {"Prefix": "gpu"}, "tags": {"team": "ml"}}
+    names = ["a-current", "a-outdated", "a-dead", "a-absent"]
+    result = look(*({"name": name, **wanted} for name in names), drift=False)
+    assert not result.failed
+    assert not result.changed
+    assert result.mutating == []
+    assert {name: stack["verdict"] for name, stack in result["stacks"].items()} == dict(
+        zip(names, ["current", "outdated", "dead", "absent"], strict=True)
+    )
+    assert result["stacks"]["a-current"]["outputs"] == {"VpcId": "vpc-1"}
+    assert result["stacks"]["a-outdated"]["differences"] == {
+        "template": False,
+        "parameters": ["Prefix"],
+        "tags": ["team"],
+    }
+    # Only what is not current is worth a validation, and no drift was asked for.
+    assert result.operations().count("ValidateTemplate") == 3
+    assert "DetectStackDrift" not in result.operations()
+
+
+def test_an_account_without_stacks_is_no_error(look, stacks):
+    result = look({"name": "a-region"}, check_mode=True)
+    assert result["stacks"]["a-region"]["verdict"] == "absent"
+    assert result.operations() == ["DescribeStacks"]
+
+
+def test_a_stack_changed_by_hand_to_another_template_is_outdated(look, stacks):
+    stacks.add("a-region", body="Resources: {Other: {}}")
+    result = look({"name": "a-region", "template_body": BODY}, drift=False)
+    assert result["stacks"]["a-region"]["differences"]["template"] is True
+
+
+def test_invalid_template_is_refused(look, stacks):
+    stacks.invalid = "Template format error: unsupported structure."
+    result = look({"name": "a-region", "template_body": BODY})
+    assert result.failed
+    assert result["msg"] == "the template of stack a-region is invalid: Template format error: unsupported structure."
+
+
+def test_unknown_parameter_is_refused(look, stacks):
+    result = look({"name": "a-region", "template_body": BODY, "parameters": {"Perfix": "gpu"}})
+    assert result.failed
+    assert result["msg"] == "stacks.a-region.parameters: 'Perfix' is not a parameter of the template"
+
+
+def test_immutable_parameters_are_refused(look, stacks):
+    stacks.add("a-network", parameters={"VpcCidr": "10.42.0.0/16"})
+    result = look(
+        {"name": "a-network", "parameters": {"VpcCidr": "10.1.0.0/16"}, "immutable": ["VpcCidr"]}, drift=False
+    )
+    assert result["stacks"]["a-network"]["refused"] == [
+        {"parameter": "VpcCidr", "found": "10.42.0.0/16", "wanted": "10.1.0.0/16"}
+    ]
+
+
+def test_first_failure_over_pages(look, stacks):
+    stacks.add("a-region", "UPDATE_ROLLBACK_COMPLETE")
+
+    def event(resource, status, reason):
+        return {
+            "StackId": ARN + "a-region",
+            "StackName": "a-region",
+            "EventId": resource + status,
+            "Timestamp": NOW,
+            "LogicalResourceId": resource,
+            "PhysicalResourceId": ARN + "a-region" if resource == "a-region" else resource,
+            "ResourceType": "AWS::EFS::MountTarget",
+            "ResourceStatus": status,
+            "ResourceStatusReason": reason,
+        }
+
+    stacks.events["a-region"] = [
+        [event("MountC", "UPDATE_FAILED", "Resource update cancelled")],
+        [event("MountB", "CREATE_FAILED", "no such subnet"), event("a-region", "UPDATE_IN_PROGRESS", "User Initiated")],
+        [event("Key", "CREATE_FAILED", "of an operation before")],
+    ]
+    result = look({"name": "a-region"}, drift=False)
+    assert result["stacks"]["a-region"]["first_failed_event"] == {
+        "resource": "MountB",
+        "type": "AWS::EFS::MountTarget",
+        "status": "CREATE_FAILED",
+        "reason": "no such subnet",
+    }
+    assert result.operations().count("DescribeStackEvents") == 2
+
+
+def test_drift_of_cloudformation_and_of_probes(look, stacks, aws, recorder):
+    """CloudFormation speaks for the key, so it is not probed; for cluster and endpoint nobody else does."""
+    stacks.add("a-region")
+    stacks.drifts["a-region"] = [
+        checked("Service", "AWS::ECS::Service", "MODIFIED", [("/DesiredCount", "0", "2")]),
+        checked("Key", "AWS::KMS::Key", "IN_SYNC"),
+        checked("NodeGroup", "AWS::EC2::SecurityGroup", "MODIFIED", [("/SecurityGroupEgress/2", "null", "{}")]),
+    ]
+    stacks.resources["a-region"] = {
+        "Key": ("AWS::KMS::Key", "key-1"),
+        "Cluster": ("AWS::ECS::Cluster", "gpu"),
+        "NodeGroup": ("AWS::EC2::SecurityGroup", "sg-1"),
+    }
+    recorder.answer(
+        "ecs",
+        "DescribeClusters",
+        {"clusters": [{"status": "ACTIVE", "settings": [{"name": "containerInsights", "value": "disabled"}]}]},
+    )
+    result = look({"name": "a-region"})
+    stack = result["stacks"]["a-region"]
+    assert stack["drift_unknown"] is None
+    assert stack["drift"] == [
+        {
+            "resource": "NodeGroup",
+            "type": "AWS::EC2::SecurityGroup",
+            "status": "MODIFIED",
+            "differences": [{"path": "/SecurityGroupEgress/2", "expected": "null", "actual": "{}"}],
+            "source": "cloudformation",
+        },
+        {
+            "resource": "Cluster",
+            "type": "AWS::ECS::Cluster",
+            "status": "MODIFIED",
+            "differences": [
+                {
+                    "path": "/ClusterSettings",
+                    "expected": [{"Name": "containerInsights", "Value": "enabled"}],
+                    "actual": [{"Name": "containerInsights", "Value": "disabled"}],
+                }
+            ],
+            "source": "probe",
+        },
+    ]
+    assert result.operations("kms") == []
+    assert result.mutating == []
+
+
+@pytest.mark.parametrize("verdict", ["UPDATE_IN_PROGRESS", "ROLLBACK_COMPLETE", "UPDATE_FAILED"])
+def test_drift_is_looked_for_in_stacks_that_stand(look, stacks, verdict):
+    stacks.add("a-region", verdict)
+    stacks.events["a-region"] = [[]]
+    assert "DetectStackDrift" not in look({"name": "a-region"}).operations()
+
+
+def test_refused_detection_is_told_as_unknown(look, stacks):
+    stacks.add("a-region")
+    stacks.detection_error = stacks.error("AccessDenied", "not authorized")
+    result = look({"name": "a-region"})
+    assert not result.failed
+    assert result["stacks"]["a-region"]["drift"] == []
+    assert "AccessDenied: not authorized" in result["stacks"]["a-region"]["drift_unknown"]
+
+
+def test_partly_failed_detection_gives_what_it_has(look, stacks):
+    stacks.add("a-region")
+    stacks.detections = ["DETECTION_FAILED"]
+    stacks.drifts["a-region"] = [checked("Vpc", "AWS::EC2::VPC", "DELETED")]
+    stack = look({"name": "a-region"})["stacks"]["a-region"]
+    assert [item["resource"] for item in stack["drift"]] == ["Vpc"]
+    assert stack["drift_unknown"] == "Failed to detect drift on resource [Key]"
+
+
+def test_detection_without_end_is_given_up(look, stacks):
+    stacks.add("a-region")
+    stacks.detections = ["DETECTION_IN_PROGRESS"]
+    result = look({"name": "a-region"}, wait_timeout=0)
+    assert not result.failed
+    assert "wait for drift detection" in result["stacks"]["a-region"]["drift_unknown"]
+
+
+def test_a_refused_read_fails(look, recorder, aws_error):
+    recorder.answer("cloudformation", "DescribeStacks", aws_error("AccessDenied", "no"))
+    result = look({"name": "a-region"})
+    assert result.failed
+    assert result["error"]["code"] == "AccessDenied"
+    assert result["request_id"] == "request-1"
+
+
+class TestProbes:
+    """Every reader against moto or an answer in AWS's own form."""
+
+    @pytest.fixture
+    def client(self, aws):
+        import boto3
+
+        return lambda service: boto3.client(service, region_name="us-east-1")
+
+    def test_key(self, client):
+        kms = client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        assert probes.read_key(kms, key) == {"/EnableKeyRotation": False}
+        probes.heal(kms, "AWS::KMS::Key", key, ["/EnableKeyRotation"])
+        assert probes.read_key(kms, key) == probes.EXPECTED["AWS::KMS::Key"]
+        assert probes.read_key(kms, "11111111-2222-3333-4444-555555555555") is None
+
+    def test_cluster(self, client, recorder):
+        kept = [{"name": "containerInsights", "value": "disabled"}]
+
+        def describe(params, region):
+            known = params["clusters"] == ["gpu"]
+            return {"clusters": [{"clusterName": "gpu", "status": "ACTIVE", "settings": kept}] if known else []}
+
+        def update(params, region):
+            kept[:] = params["settings"]
+            return {}
+
+        recorder.answer("ecs", "DescribeClusters", describe)
+        recorder.answer("ecs", "UpdateClusterSettings", update)
+        ecs = client("ecs")
+        assert probes.read_cluster(ecs, "gpu") != probes.EXPECTED["AWS::ECS::Cluster"]
+        probes.heal(ecs, "AWS::ECS::Cluster", "gpu", ["/ClusterSettings"])
+        assert probes.read_cluster(ecs, "gpu") == probes.EXPECTED["AWS::ECS::Cluster"]
+        assert probes.read_cluster(ecs, "other") is None
+
+    def test_file_system(self, client, recorder, aws_error):
+        """moto lacks what sets backup, policy and throughput; the answers are in the form of botocore's model."""
+        file_system = client("efs").create_file_system(CreationToken="t")["FileSystemId"]
+        kept = {"ThroughputMode": "bursting", "Policy": None, "Status": None}
+
+        def policy(params, region):
+            if kept["Policy"] is None:
+                raise aws_error("PolicyNotFound")
+            return {"FileSystemId": file_system, "Policy": kept["Policy"]}
+
+        def backup(params, region):
+            if kept["Status"] is None:
+                raise aws_error("PolicyNotFound")
+            return {"BackupPolicy": {"Status": kept["Status"]}}
+
+        def describe(params, region):
+            if params["FileSystemId"] != file_system:
+                raise aws_error("FileSystemNotFound")
+            return {
+                "FileSystems": [{**FILE_SYSTEM, "FileSystemId": file_system, "ThroughputMode": kept["ThroughputMode"]}]
+            }
+
+        def keep(*names):
+            def update(params, region):
+                found = params.get("BackupPolicy", params)
+                kept.update({name: found[name] for name in names})
+                return {}
+
+            return update
+
+        recorder.answer("efs", "DescribeFileSystems", describe)
+        recorder.answer("efs", "DescribeFileSystemPolicy", policy)
+        recorder.answer("efs", "DescribeBackupPolicy", backup)
+        recorder.answer("efs", "PutFileSystemPolicy", keep("Policy"))
+        recorder.answer("efs", "PutBackupPolicy", keep("Status"))
+        efs = client("efs")
+        recorder.answer(
+            "efs",
+            "UpdateFileSystem",
+            lambda params, region: {
+                **FILE_SYSTEM,
+                "FileSystemId": file_system,
+                **keep("ThroughputMode")(params, region),
+            },
+        )
+        expected = probes.EXPECTED["AWS::EFS::FileSystem"]
+        before = probes.read_file_system(efs, file_system)
+        assert {path for path in expected if before[path] != expected[path]} == set(expected)
+        probes.heal(efs, "AWS::EFS::FileSystem", file_system, expected)
+        assert probes.read_file_system(efs, file_system) == expected
+        # What order AWS answers in means nothing.
+        kept["Policy"] = json.dumps({"Id": "x", **json.loads(kept["Policy"])})
+        assert probes.read_file_system(efs, file_system) == expected
+        assert probes.read_file_system(efs, "fs-0123456789abcdef0") is None
+
+    def test_endpoint(self, client):
+        ec2 = client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        endpoints = {
+            kind: ec2.create_vpc_endpoint(
+                VpcId=vpc,
+                VpcEndpointType=kind,
+                ServiceName=f"com.amazonaws.us-east-1.{service}",
+                **({"PrivateDnsEnabled": False} if kind == "Interface" else {}),
+            )["VpcEndpoint"]["VpcEndpointId"]
+            for kind, service in (("Gateway", "s3"), ("Interface", "ecs"))
+        }
+        assert probes.read_endpoint(ec2, endpoints["Gateway"]) == probes.EXPECTED["AWS::EC2::VPCEndpoint"]
+        assert probes.read_endpoint(ec2, endpoints["Interface"]) == {"/PrivateDnsEnabled": False}
+        assert probes.read_endpoint(ec2, "vpce-0123456789abcdef0") is None
+
+    def test_other_errors_are_not_absence(self, client, recorder, aws_error):
+        recorder.answer("kms", "GetKeyRotationStatus", aws_error("AccessDeniedException"))
+        with pytest.raises(AwsError, match="AccessDeniedException"):
+            probes.read_key(client("kms"), "key")
+
+
+FILE_SYSTEM = {
+    "OwnerId": "123456789012",
+    "CreationToken": "t",
+    "CreationTime": NOW,
+    "LifeCycleState": "available",
+    "NumberOfMountTargets": 0,
+    "SizeInBytes": {"Value": 0},
+    "PerformanceMode": "generalPurpose",
+    "Tags": [],
+}
