@@ -93,5 +93,9 @@ def _check_exact(value: Any, option: str, depth: int = 0) -> int:
         return sum(
             len(name.encode()) + _check_exact(item, f"{option}.{name}", depth + 1) for name, item in value.items()
         )
-    rule = "must be a string, since a fraction has no exact form" if isinstance(value, float) else "has no exact form in JSON and DynamoDB"
+    rule = (
+        "must be a string, since a fraction has no exact form"
+        if isinstance(value, float)
+        else "has no exact form in JSON and DynamoDB"
+    )
     raise InputError(option, value, rule)

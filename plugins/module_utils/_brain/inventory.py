@@ -1,0 +1,293 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The variables that an inventory speaks, and the rules between them, without a client. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_place
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_prefix
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import group_name
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import KNOWN
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import REGION
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import check_region
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import partition_of
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import suggestion
+
+# Role network takes one subnet a zone.
+LARGEST_SUBNETS = 6
+CAPACITY_OWNERS = ("playbook", "scaling", "placement")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable: its type for people, its default, and the check that returns its value or raises InputError.
+
+    A default of None is worked out elsewhere: from the place, the hub or the image.
+    """
+
+    kind: str
+    default: Any
+    check: Callable[[Any, str], Any]
+
+
+def whole(minimum: int, maximum: int | None = None) -> Callable[[Any, str], int]:
+    """A check for whole numbers."""
+    return partial(checks.check_integer, minimum=minimum, maximum=maximum)
+
+
+def one_of(*choices: str) -> Callable[[Any, str], str]:
+    """A check for a few words."""
+    return partial(checks.check_choice, choices=choices)
+
+
+def subnets(value: Any, option: str) -> list[str]:
+    """A user's own subnets; none means a network of ours."""
+    if value == []:
+        return []
+    if isinstance(value, list) and len(value) > LARGEST_SUBNETS:
+        raise InputError(option, len(value), f"subnets are listed, limit {LARGEST_SUBNETS}")
+    return checks.check_subnet_ids(value, option)
+
+
+def places_list(value: Any, option: str) -> list[str]:
+    """Names of places or regions."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise InputError(option, value, "must be a list of places or regions")
+    return value
+
+
+DEFAULT_TYPES = ["g4dn.xlarge", "g5.xlarge", "g6.xlarge"]
+
+VARIABLES: Mapping[str, Variable] = {
+    "spot_prefix": Variable("str", "ethereal", check_prefix),
+    "spot_region": Variable("str", None, check_region),
+    "spot_place_state": Variable("str", "present", one_of("present", "absent")),
+    "spot_excluded_places": Variable("list", [], places_list),
+    "spot_tags": Variable("dict", {}, checks.check_tags),
+    "spot_teardown_data": Variable("bool", False, checks.check_boolean),
+    "spot_cloudformation_role_arn": Variable("str", None, checks.check_role_arn),
+    "spot_log_retention_days": Variable("int", 30, checks.check_retention_days),
+    "spot_wait_timeout": Variable("int", 1200, whole(1, 86_400)),
+    "spot_vpc_cidr": Variable("str", "10.42.0.0/16", checks.check_vpc_cidr),
+    "spot_vpc_id": Variable("str", None, checks.check_vpc_id),
+    "spot_subnet_ids": Variable("list", [], subnets),
+    "spot_instance_types": Variable("list", DEFAULT_TYPES, checks.check_instance_types),
+    "spot_image_id": Variable("str", None, checks.check_image_id),
+    "spot_user_data": Variable("str", None, checks.check_user_data),
+    "spot_disk_size": Variable("int", 100, whole(*checks.GP3_SIZE)),
+    "spot_ebs_iops": Variable("int", 3000, whole(*checks.GP3_IOPS)),
+    "spot_ebs_throughput": Variable("int", 125, whole(*checks.GP3_THROUGHPUT)),
+    "spot_capacity_owner": Variable("str", None, one_of(*CAPACITY_OWNERS)),
+    "spot_replicas": Variable("int", 1, whole(0)),
+    "spot_min_size": Variable("int", None, whole(0)),
+    "spot_max_size": Variable("int", None, whole(0)),
+    "spot_desired_capacity": Variable("int", None, whole(0)),
+    "spot_on_demand_base": Variable("int", None, whole(0)),
+    "spot_on_demand_percentage_above_base": Variable("int", None, whole(0, 100)),
+    "spot_container_image": Variable("str", None, checks.check_container_image),
+    "spot_container_gpus": Variable("int", 1, whole(0)),
+    "spot_container_memory": Variable("int", 4096, whole(128)),
+    "spot_container_command": Variable("list", [], checks.check_command),
+    "spot_container_environment": Variable("dict", {}, checks.check_environment),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A broken rule or a doubt, about one place or, with None, about all."""
+
+    place: str | None
+    text: str
+
+    def __str__(self) -> str:
+        return self.text if self.place is None else f"{self.place}: {self.text}"
+
+
+def validate(
+    hub: Mapping[str, Mapping[str, Any]] | None, workers: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[Finding], list[Finding]]:
+    """All errors and all warnings about an inventory; the hub and the workers map a place to its spot_* variables.
+
+    A value of None is one that was not given. Nothing is raised.
+    """
+    hub = hub or {}
+    errors: list[Finding] = []
+    warnings: list[Finding] = []
+    places: dict[str, Mapping[str, Any]] = {}
+    for place, variables in {**workers, **hub}.items():
+        if variables is not None and not isinstance(variables, Mapping):
+            errors.append(Finding(place, f"must be a mapping of variables to values, not {variables!r}"))
+        places[place] = variables if isinstance(variables, Mapping) else {}
+    if not places:
+        errors.append(Finding(None, "the inventory has neither a hub nor a worker: groups hub and workers are empty"))
+    if len(hub) > 1:
+        errors.append(
+            Finding(None, f"group hub has {len(hub)} places, a deployment has one hub: {', '.join(sorted(hub))}")
+        )
+
+    checked: dict[str, dict[str, Any]] = {}
+    for place, variables in places.items():
+        checked[place] = values = {}
+        for name, value in variables.items():
+            if value is None:
+                continue
+            if name not in VARIABLES:
+                warnings.append(
+                    Finding(place, f"{name}: is no variable of this collection{suggestion(name, VARIABLES)}")
+                )
+                continue
+            try:
+                values[name] = VARIABLES[name].check(value, name)
+            except InputError as error:
+                errors.append(Finding(place, error.message))
+        for rule in PLACE_RULES:
+            try:
+                rule(place, values, variables)
+            except InputError as error:
+                errors.append(Finding(place, error.message))
+        warnings += [Finding(place, text) for text in _doubts(place, values)]
+
+    for rule in CAPACITY_RULES:
+        for place in workers:
+            try:
+                rule(checked[place], bool(hub))
+            except InputError as error:
+                errors.append(Finding(place, error.message))
+    # A prefix that is wrong for itself has been told already.
+    told = {
+        place for place, given in places.items() if given.get("spot_prefix") and "spot_prefix" not in checked[place]
+    }
+    errors += _errors_between({place: values for place, values in checked.items() if place not in told}, workers)
+    warnings += _doubts_between(checked)
+    return errors, warnings
+
+
+def _value(values: Mapping[str, Any], name: str) -> Any:
+    return values.get(name, VARIABLES[name].default)
+
+
+def region_of(place: str, values: Mapping[str, Any]) -> str:
+    """A place's region is its name unless told otherwise."""
+    return values.get("spot_region") or place
+
+
+def _check_name(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    check_place(place, _value(values, "spot_prefix"), "place")
+
+
+def _check_region_of_name(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    if given.get("spot_region") is None:
+        try:
+            check_region(place)
+        except InputError as error:
+            raise InputError("spot_region", None, f"must be given, since {place!r} {error.rule}") from None
+
+
+def _check_volume(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    names = ("spot_disk_size", "spot_ebs_iops", "spot_ebs_throughput")
+    # One that is wrong for itself has been told already, and says nothing about the others.
+    if all(name in values or given.get(name) is None for name in names):
+        checks.check_gp3(*(_value(values, name) for name in names), options=names)
+
+
+def _check_network(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    vpc, subnet_ids = given.get("spot_vpc_id"), given.get("spot_subnet_ids")
+    if vpc and not subnet_ids:
+        raise InputError("spot_vpc_id", vpc, "needs spot_subnet_ids: subnets of yours in it")
+    if subnet_ids and not vpc:
+        raise InputError("spot_subnet_ids", subnet_ids, "needs spot_vpc_id: the VPC that they are in")
+
+
+def _check_role(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    role = values.get("spot_cloudformation_role_arn")
+    if role is not None:
+        checks.check_role_arn(role, "spot_cloudformation_role_arn", region_of(place, values))
+
+
+PLACE_RULES = (_check_name, _check_region_of_name, _check_volume, _check_network, _check_role)
+
+
+def _check_owner(values: Mapping[str, Any], has_hub: bool) -> None:
+    if values.get("spot_capacity_owner") == "placement" and not has_hub:
+        raise InputError("spot_capacity_owner", "placement", "needs a hub, which places")
+
+
+def _check_sizes_of_placement(values: Mapping[str, Any], has_hub: bool) -> None:
+    owner = values.get("spot_capacity_owner") or ("placement" if has_hub else "playbook")
+    if owner == "placement":
+        for name in ("spot_min_size", "spot_on_demand_base", "spot_desired_capacity"):
+            if values.get(name):
+                raise InputError(name, values[name], "must be 0 or left out while spot_capacity_owner is placement")
+
+
+def _check_sizes(values: Mapping[str, Any], has_hub: bool) -> None:
+    largest = values.get("spot_max_size")
+    for name in ("spot_min_size", "spot_desired_capacity", "spot_on_demand_base", "spot_replicas"):
+        if largest is not None and values.get(name, 0) > largest:
+            raise InputError(name, values[name], f"is more than spot_max_size ({largest})")
+    desired, smallest = values.get("spot_desired_capacity"), values.get("spot_min_size", 0)
+    if desired is not None and desired < smallest:
+        raise InputError("spot_desired_capacity", desired, f"is less than spot_min_size ({smallest})")
+
+
+CAPACITY_RULES = (_check_owner, _check_sizes_of_placement, _check_sizes)
+
+
+def _doubts(place: str, values: Mapping[str, Any]) -> list[str]:
+    found = []
+    region = region_of(place, values)
+    if REGION.fullmatch(region) and region not in KNOWN:
+        found.append(f"spot_region: {region!r} is not a region that this version knows{suggestion(region, KNOWN)}")
+    if values.get("spot_vpc_id") and "spot_vpc_cidr" in values:
+        found.append("spot_vpc_cidr: is not used, since spot_vpc_id names a VPC of yours")
+    return found
+
+
+def _errors_between(checked: Mapping[str, Mapping[str, Any]], workers: Mapping[str, Any]) -> list[Finding]:
+    errors = []
+    prefixes = {place: _value(values, "spot_prefix") for place, values in checked.items()}
+    if len(set(prefixes.values())) > 1:
+        each = ", ".join(f"{place} has {prefix!r}" for place, prefix in sorted(prefixes.items()))
+        errors.append(Finding(None, f"spot_prefix: must be the same in every place of a deployment: {each}"))
+    known_workers = [place for place in workers if place in checked]
+    for place in known_workers:
+        prefix, region = prefixes[place], region_of(place, checked[place])
+        for other in known_workers:
+            same_region = region_of(other, checked[other]) == region
+            if same_region and group_name(prefix, place) == group_name(prefix, other, on_demand=True):
+                errors.append(
+                    Finding(
+                        place, f"place: {place!r} is called as the on-demand group of {other!r}, in the same region"
+                    )
+                )
+    known = {*checked, *(region_of(place, values) for place, values in checked.items())}
+    for place, values in checked.items():
+        for name in values.get("spot_excluded_places", []):
+            if name not in known:
+                rule = f"spot_excluded_places: {name!r} is none of the places and regions{suggestion(name, known)}"
+                errors.append(Finding(place, rule))
+    return errors
+
+
+def _doubts_between(checked: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    partitions = sorted({partition_of(region_of(place, values)) for place, values in checked.items()})
+    if len(partitions) > 1:
+        return [Finding(None, f"the places are in partitions {' and '.join(partitions)}, which share no credentials")]
+    return []
+
+
+def report_lines(places: int, errors: list[Finding], warnings: list[Finding]) -> list[str]:
+    """The findings for people."""
+    counts = f"{places} place{'s' * (places != 1)}: {len(errors)} error{'s' * (len(errors) != 1)}"
+    head = f"{counts}, {len(warnings)} warning{'s' * (len(warnings) != 1)}"
+    return [head, *(f"  error    {finding}" for finding in errors), *(f"  warning  {finding}" for finding in warnings)]
