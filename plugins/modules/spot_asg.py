@@ -23,6 +23,15 @@ description:
   - What is not an option here, such as health checks (EC2, with a grace period of 300 seconds) and termination policies
     (oldest launch template, then allocation strategy), is set at creation and left alone later. Lifecycle hooks, tags
     and policies of others stay.
+  - Needs the IAM actions C(autoscaling:DescribeAutoScalingGroups), C(autoscaling:DescribeScalingActivities),
+    C(ec2:DescribeLaunchTemplates), C(ec2:DescribeLaunchTemplateVersions), C(ec2:DescribeImages), C(ec2:DescribeSubnets),
+    C(ec2:DescribeRouteTables), C(ec2:DescribeSecurityGroups), C(ec2:DescribeInstances), C(ec2:DescribeInstanceTypes),
+    C(ec2:DescribeInstanceTypeOfferings), C(kms:DescribeKey) and C(ssm:GetParameter) to look;
+    C(autoscaling:CreateAutoScalingGroup), C(autoscaling:UpdateAutoScalingGroup), C(autoscaling:DeleteAutoScalingGroup),
+    C(autoscaling:CreateOrUpdateTags), C(autoscaling:EnableMetricsCollection), C(ec2:CreateLaunchTemplate),
+    C(ec2:CreateLaunchTemplateVersion), C(ec2:DeleteLaunchTemplate), C(ec2:CreateTags) and C(ec2:DeleteTags) to change.
+    Auto Scaling checks that the caller may launch from the template, too - C(ec2:RunInstances), C(ec2:CreateTags) and
+    C(iam:PassRole) for the profile's role.
 author:
   - Ethereal Spot contributors (@ethereal-spot)
 options:
@@ -177,7 +186,7 @@ options:
   tags:
     description:
       - Tags of group, launch template, instances, volumes and network interfaces. Other tags stay.
-      - Keys may hold letters, digits and C(+ - = . , _ : @) only, since instance metadata shows them.
+      - 'Keys may hold letters, digits and C(+ - = . , _ : @) only, since instance metadata shows them.'
     type: dict
   wait:
     description:

@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.activities import Failure
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.activities import failed_launches
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.activities import last_launch
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.activities import sentence
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.activities import standing_failures
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_group import read_group
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_group import tags_of
 
@@ -138,26 +142,33 @@ def service_view(service: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def why_service(view: dict[str, Any]) -> list[str]:
-    """Sentences for a service that is not steady."""
+def why_service(name: str, view: dict[str, Any] | None) -> list[str]:
+    """Sentences for a service that is not steady, or not there."""
+    if view is None:
+        return [f"Service {name} does not exist."]
     if view["steady"]:
         return []
-    text = f"Service {view['name']} wants {view['wanted']} tasks, {view['running']} run, {view['pending']} are pending."
+    text = f"Service {name} wants {view['wanted']} tasks, {view['running']} run, {view['pending']} are pending."
     return [text, *([f"ECS says: {view['event']}"] if view["event"] else [])]
 
 
-def group_view(group: dict[str, Any], instances: list[dict[str, Any]], failures: list[Failure]) -> dict[str, Any]:
-    """All of it for one group."""
+def group_view(
+    group: dict[str, Any], described: list[dict[str, Any]], activities: list[dict[str, Any]], since: datetime
+) -> dict[str, Any]:
+    """All of it for one group; `since` is how far back failed launches are told."""
+    instances = instance_views(group, described)
+    recovery = last_launch(activities)
+    failures = [
+        {**failure.public(), "recovered": recovery is not None and failure.time < recovery.isoformat()}
+        for failure in failed_launches(activities, since=since)
+    ]
     return {
-        "actual": {
-            **counts(instances),
-            "instances": instances,
-            "in_service": len(ready_members(group)),
-        },
+        "actual": {**counts(instances), "in_service": len(ready_members(group)), "instances": instances},
         "arn": group["AutoScalingGroupARN"],
-        "failures": [failure.public() for failure in failures],
+        "exists": True,
+        "failures": failures,
         "name": group["AutoScalingGroupName"],
         "tags": tags_of(group),
         "wanted": wanted_view(group),
-        "why": why(group, instances, failures),
+        "why": why(group, instances, standing_failures(activities)),
     }
