@@ -31,6 +31,9 @@ from sandbox.iam import identity
 from sandbox.request import Request
 from sandbox.strict import judge
 
+# Names in credential scopes that ministack serves under another name.
+_ELSEWHERE = {"execute-api", "s3express", "s3-object-lambda", "es", "aoss", "iotdata"}
+
 Handler = Callable[[str, str, dict, Any, dict], Awaitable[Reply]]
 
 
@@ -139,7 +142,7 @@ class Front:
             reply = await self._context.faults.before(call, request)
             # Nobody's request is judged by the model: ministack refuses its credentials first, as AWS does.
             if reply is None and principal:
-                reply = judge.refusal(request)
+                reply = _unserved(request) or judge.refusal(request)
             if reply is None:
                 reply = await _ministack(scope, request.body)
                 self._context.faults.after(call, request, reply)
@@ -155,6 +158,17 @@ class Front:
         call.status = reply[0]
         call.request = None
         return reply
+
+
+def _unserved(request: Request) -> Reply | None:
+    """AWS has the service and the sandbox has not: an error that no SDK retries."""
+    if request.service in ministack.SERVICE_HANDLERS or request.service in _ELSEWHERE:
+        return None
+    if request.service in ministack.SERVICE_NAME_ALIASES:
+        return None
+    message = f"This sandbox has no {request.service}."
+    code = "InvalidAction" if request.protocol in ("ec2", "query") else "UnknownOperationException"
+    return error_reply(request.protocol, 400, code, message)
 
 
 def _request(scope: dict, body: bytes) -> Request:

@@ -15,6 +15,8 @@ FRAME = [
     "ministack.app._dispatch_service_request",
     "ministack.app._reset_all_state",
     "ministack.core.iam_actions.access_denied_response",
+    "ministack.core.iam_actions.extract_resource_arn",
+    "ministack.core.iam_actions.request_tag_context",
     "ministack.core.iam_evaluator.enforce",
     "ministack.core.iam_evaluator.find_iam_access_key_account",
     "ministack.core.iam_evaluator.is_root_access_key",

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a call must be allowed, beyond what ministack checks: roles that it passes, and instances that it launches through a template."""
+"""What a call must be allowed, beyond what ministack checks: every resource, tags, roles that it passes, launches through a template."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from sandbox.calls import Call
 from sandbox.calls import current
 from sandbox.errors import Reply
 from sandbox.iam import launches
+from sandbox.iam import resources
 from sandbox.iam.identity import ROOT_ARN
 
 # (service, action) -> members that name a role, and the service that the role is passed to (Service Authorization Reference, actions
@@ -46,8 +48,28 @@ PASSED_ROLES: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
 
 
 def install() -> None:
-    """Write every verdict into the call's log entry."""
-    judge = iam_evaluator.enforce
+    """Let the first check be on AWS's resource, and write every verdict into the call's log entry."""
+    judge, resource_of, tags_of = (
+        iam_evaluator.enforce,
+        iam_actions.extract_resource_arn,
+        iam_actions.request_tag_context,
+    )
+
+    def extract_resource_arn(*arguments: Any) -> str:
+        call = current.get()
+        request = call.request if call is not None else None
+        found = (
+            resources.of(call.service, call.action, request.parameters)
+            if call is not None and request is not None
+            else None
+        )
+        return found[0] if found else resource_of(*arguments)
+
+    def request_tag_context(service: str, iam_action: str, body: bytes, params: dict) -> dict:
+        call = current.get()
+        if service == "ec2" and call is not None and call.request is not None:
+            return _tag_context(_tag_specifications(call.request.parameters))
+        return tags_of(service, iam_action, body, params)
 
     def enforce(access_key, action, service, region, resource_arn="*", service_context=None):
         verdict = judge(access_key, action, service, region, resource_arn=resource_arn, service_context=service_context)
@@ -57,6 +79,8 @@ def install() -> None:
         return verdict
 
     iam_evaluator.enforce = enforce
+    iam_actions.extract_resource_arn = extract_resource_arn
+    iam_actions.request_tag_context = request_tag_context
 
 
 def denial(call: Call) -> Reply | None:
@@ -82,15 +106,48 @@ def denial(call: Call) -> Reply | None:
 def _needed(call: Call) -> Iterator[tuple[str, str, dict[str, Any]]]:
     assert call.request is not None
     parameters = call.request.parameters
+    own = f"{call.service}:{call.action}"
+    launch = launches.needed(call, parameters)
+    specifications = _tag_specifications(parameters) if call.service == "ec2" else []
+    if call.action != "RunInstances":
+        for resource in (resources.of(call.service, call.action, parameters) or [])[1:]:
+            yield own, resource, _tag_context(specifications)
+    if call.action not in ("CreateTags", "DeleteTags"):
+        yield from _tagging(call, call.action, specifications)
     for path, service in PASSED_ROLES.get((call.service, call.action), ()):
         for role in _values(parameters, path):
             yield pass_role(role, service)
-    launch = launches.needed(call, parameters)
     if launch is not None:
         for resource in launch.resources:
             yield "ec2:RunInstances", resource, {}
+        yield from _tagging(call, "RunInstances", launch.tags)
         for role in launch.roles:
             yield pass_role(role, "ec2")
+
+
+def _tagging(
+    call: Call, action: str, specifications: Iterable[dict[str, Any]]
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Whoever tags what is being made needs ec2:CreateTags (EC2 user guide, "Grant permission to tag resources during creation")."""
+    for specification in specifications:
+        kind = specification.get("ResourceType", "*")
+        resource = f"arn:aws:ec2:{call.region}:{responses.get_account_id()}:{kind}/*"
+        yield "ec2:CreateTags", resource, {**_tag_context([specification]), "ec2:createaction": action}
+
+
+def _tag_specifications(parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an EC2 request tags; CreateTags itself tags what it names."""
+    found = list(parameters.get("TagSpecifications") or parameters.get("TagSpecification") or ())
+    return found or ([{"Tags": parameters["Tags"]}] if parameters.get("Tags") else [])
+
+
+def _tag_context(specifications: list[dict[str, Any]]) -> dict[str, Any]:
+    tags = {
+        tag["Key"]: tag.get("Value", "") for each in specifications for tag in each.get("Tags") or () if "Key" in tag
+    }
+    if not tags:
+        return {}
+    return {"aws:TagKeys": list(tags), **{f"aws:requesttag/{key}".lower(): value for key, value in tags.items()}}
 
 
 def pass_role(role: str, service: str) -> tuple[str, str, dict[str, Any]]:

@@ -5,7 +5,7 @@
 """What a launch needs: EC2 checks RunInstances on every resource that it uses, and the role that it hands to the instance.
 
 Auto Scaling asks for the same of whoever gives a group a launch template (Auto Scaling user guide, "Launch template support":
-ec2:RunInstances, and iam:PassRole where the template has an instance profile).
+ec2:RunInstances, ec2:CreateTags where the template tags, iam:PassRole where it has an instance profile).
 """
 
 from __future__ import annotations
@@ -22,17 +22,19 @@ from sandbox.calls import Call
 
 @dataclass(frozen=True)
 class Launch:
-    """`roles` are names or ARNs of roles."""
+    """`roles` are names or ARNs of roles, `tags` the tag specifications of the template."""
 
     resources: tuple[str, ...]
     roles: tuple[str, ...]
+    tags: tuple[dict[str, Any], ...]
 
 
 def needed(call: Call, parameters: dict[str, Any]) -> Launch | None:
     """What the call must be allowed for what it launches or makes Auto Scaling launch; None for any other call."""
     if (call.service, call.action) == ("ec2", "RunInstances"):
-        data = {**_template(parameters.get("LaunchTemplate")), **parameters}
-        return _launch(data, parameters.get("LaunchTemplate"))
+        template = _template(parameters.get("LaunchTemplate"))
+        tags = template.get("TagSpecifications") or ()
+        return _launch({**template, **parameters, "TagSpecifications": tags}, parameters.get("LaunchTemplate"))
     if call.service == "autoscaling" and call.action in ("CreateAutoScalingGroup", "UpdateAutoScalingGroup"):
         mixed = (parameters.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
         template = parameters.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification")
@@ -80,7 +82,8 @@ def _launch(data: dict[str, Any], specification: dict[str, Any] | None) -> Launc
     template = _find(specification)
     if template is not None:
         resources.append(f"{own}:launch-template/{template.id}")
-    return Launch(tuple(resources), tuple(_roles(data.get("IamInstanceProfile") or {})))
+    roles = _roles(data.get("IamInstanceProfile") or {})
+    return Launch(tuple(resources), tuple(roles), tuple(data.get("TagSpecifications") or ()))
 
 
 def _roles(profile: dict[str, Any]) -> list[str]:
