@@ -37,6 +37,7 @@ DEFAULT_QUOTA = Decimal(4096)
 
 DEFAULTS: dict[str, Any] = {
     "boot_seconds": Decimal("0.3"),
+    "task_seconds": Decimal("0.2"),
     "score_configuration_budget": 50,
     "price_page_size": 1000,
 }
@@ -151,6 +152,10 @@ class Market:
     @property
     def boot_seconds(self) -> float:
         return float(self.setting("boot_seconds"))
+
+    @property
+    def task_seconds(self) -> float:
+        return float(self.setting("task_seconds"))
 
     def spot_price(self, region: str, zone: str, instance_type: str) -> Decimal | None:
         """USD an hour, or None where the market has no record.
@@ -267,8 +272,9 @@ def _checked(document: dict[str, Any]) -> dict[str, Any]:
     for section in _SECTIONS:
         if section in document:
             result[section] = _CHECKS[section](section, _object(section, document[section]))
-    if "boot_seconds" in document:
-        result["boot_seconds"] = _decimal("boot_seconds", document["boot_seconds"])
+    for key in ("boot_seconds", "task_seconds"):
+        if key in document:
+            result[key] = _decimal(key, document[key])
     for key, least in (("score_configuration_budget", 0), ("price_page_size", 1)):
         if key in document:
             result[key] = _integer(key, document[key], least, PLENTY)

@@ -51,7 +51,7 @@ PENDING_SECONDS = 0.1
 LONGEST_BACKOFF = 15.0
 GROUP_TAG = "aws:autoscaling:groupName"
 
-# Called with ("launched" | "terminating" | "gone", group, member), under the lock.
+# Called with ("launched" | "terminating" | "gone" | "warned", group, member), under the lock.
 Listener = Callable[[str, Group, Member], None]
 
 
@@ -64,6 +64,8 @@ class Engine:
         self.journal = Journal(context)
         self.listeners: list[Listener] = []
         self._ticking = False
+        # Groups notice by themselves that an instance has gone.
+        ec2.instances_of().watchers.append(lambda instance: self._arm())
 
     def reset(self) -> None:
         self.store.reset()
@@ -182,7 +184,7 @@ class Engine:
             group, f"Terminating EC2 instance: {member.id}", cause, "InProgress", member
         )
         member.lifecycle_state, member.healthy = "Terminating", False
-        self._tell("terminating", group, member)
+        self.tell("terminating", group, member)
 
     def terminate(self, group: Group, member: Member, why: str, forced: bool = False) -> dict[str, Any]:
         """Take a member out: through its lifecycle hooks (unless forced), then through EC2. Returns the activity."""
@@ -197,7 +199,7 @@ class Engine:
             group, f"Terminating EC2 instance: {member.id}", cause, "InProgress", member
         )
         member.lifecycle_state = "Terminating"
-        self._tell("terminating", group, member)
+        self.tell("terminating", group, member)
         if not forced and hooks.begin(self, group, member, "TERMINATING", time.monotonic()):
             member.lifecycle_state = "Terminating:Wait"
             member.activity["StatusCode"] = "MidLifecycleAction"
@@ -216,9 +218,9 @@ class Engine:
         if member.instance.state_code == 48:
             group.members.remove(member)
             self.journal.end(group, member.activity, "terminate", member)
-            self._tell("gone", group, member)
+            self.tell("gone", group, member)
 
-    def _tell(self, what: str, group: Group, member: Member) -> None:
+    def tell(self, what: str, group: Group, member: Member) -> None:
         for listener in self.listeners:
             listener(what, group, member)
 
@@ -352,7 +354,7 @@ class Engine:
         member.activity = self.journal.start(
             group, f"Launching a new EC2 instance: {member.id}", self._cause(group), "PreInService", member
         )
-        self._tell("launched", group, member)
+        self.tell("launched", group, member)
         return member
 
     def _cause(self, group: Group) -> str:

@@ -45,6 +45,9 @@ def interrupt(engine: Engine, request: Any) -> dict[str, Any]:
             if "warning" in events:
                 detail = {"instance-action": "terminate"}
                 _emit(engine, region, instance, "EC2 Spot Instance Interruption Warning", detail)
+                found = engine.store.of_instance(region, instance.id)
+                if found:
+                    engine.tell("warned", *found)
     if "loss" in events:
         for instance in chosen:
             context.schedule(notice, lambda instance=instance: _lose(engine, region, instance))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -65,6 +66,8 @@ class Instances:
     def __init__(self, context: Context, requests: SpotRequests) -> None:
         self._context = context
         self._requests = requests
+        # Called with every instance that starts to shut down or has ended, under moto's lock.
+        self.watchers: list[Callable[[Any], None]] = []
         self._run = EC2Backend.run_instances
         self._terminate = Instance.terminate
 
@@ -157,6 +160,7 @@ class Instances:
         code, message = _CLOSING.get(reason.code, _CLOSING["Client.UserInitiatedShutdown"])
         self._requests.close(instance.ec2_backend.region_name, instance.id, code, message)
         self._say(instance, "shutting-down")
+        self._watched(instance)
         self._context.schedule(SHUTDOWN_SECONDS, lambda: self._end(instance))
         return previous
 
@@ -171,6 +175,11 @@ class Instances:
                     subnet.del_subnet_ip(address)
             instance._private_ips.clear()
             self._say(instance, "terminated")
+            self._watched(instance)
+
+    def _watched(self, instance: Any) -> None:
+        for watcher in self.watchers:
+            watcher(instance)
 
     def _say(self, instance: Any, state: str) -> None:
         region = instance.ec2_backend.region_name
