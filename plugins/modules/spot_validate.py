@@ -30,13 +30,11 @@ attributes:
     description: Changes nothing.
 options:
   hub:
-    description: The hub's place with its C(spot_*) variables, at most one. None where there is no hub.
+    description: The hub's place with its C(spot_*) variables, at most one. Left out, null or empty where there is no hub.
     type: dict
-    default: {}
   places:
     description: The workers' places, each with its C(spot_*) variables. A variable that is null counts as not given.
     type: dict
-    default: {}
 """
 
 EXAMPLES = r"""
@@ -87,7 +85,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory imp
 
 def main() -> NoReturn:
     module = AnsibleModule(
-        argument_spec={"hub": {"type": "dict", "default": {}}, "places": {"type": "dict", "default": {}}},
+        argument_spec={"hub": {"type": "dict"}, "places": {"type": "dict"}},
         supports_check_mode=True,
         # The arguments may hold user data, which belongs in no log.
         no_log=True,

@@ -1,0 +1,276 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory import VARIABLES
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory import report_lines
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory import validate
+
+PLAYBOOKS = Path(__file__).parents[5] / "playbooks"
+HUB = {"us-east-1": {}}
+COMPLETE = {
+    "spot_prefix": "gpu-farm",
+    "spot_region": "eu-west-1",
+    "spot_place_state": "present",
+    "spot_excluded_places": ["us-east-1"],
+    "spot_tags": {"team": "ml"},
+    "spot_teardown_data": "false",
+    "spot_cloudformation_role_arn": "arn:aws:iam::123456789012:role/cfn",
+    "spot_log_retention_days": 14,
+    "spot_wait_timeout": "1800",
+    "spot_vpc_id": "vpc-0123456789abcdef0",
+    "spot_subnet_ids": ["subnet-0123456789abcdef0"],
+    "spot_instance_types": ["g5.xlarge"],
+    "spot_image_id": "ami-0123456789abcdef0",
+    "spot_user_data": "echo hello",
+    "spot_disk_size": 200,
+    "spot_ebs_iops": 4000,
+    "spot_ebs_throughput": 1000,
+    "spot_capacity_owner": "scaling",
+    "spot_replicas": 2,
+    "spot_min_size": 1,
+    "spot_max_size": 4,
+    "spot_desired_capacity": 2,
+    "spot_on_demand_base": 1,
+    "spot_on_demand_percentage_above_base": 50,
+    "spot_container_image": "nginx:1",
+    "spot_container_gpus": 1,
+    "spot_container_memory": 1024,
+    "spot_container_command": ["serve"],
+    "spot_container_environment": {"A": "b"},
+}
+
+
+def errors(workers, hub=HUB):
+    return [str(finding) for finding in validate(hub, workers)[0]]
+
+
+def warnings(workers, hub=HUB):
+    return [str(finding) for finding in validate(hub, workers)[1]]
+
+
+def test_a_place_that_says_everything_and_one_that_says_nothing_are_fine():
+    hub = {"us-east-1": {"spot_prefix": "gpu-farm"}}
+    assert validate(hub, {"ireland": COMPLETE}) == ([], [])
+    assert validate({"us-east-1": {}}, {"us-east-1": {}, "eu-west-1": dict.fromkeys(VARIABLES)}) == ([], [])
+    assert validate(None, {"eu-west-1": {}}) == ([], [])
+    assert validate({"us-east-1": {}}, {}) == ([], [])
+
+
+def test_every_variable_is_tried_above():
+    assert set(COMPLETE) | {"spot_vpc_cidr"} == set(VARIABLES)
+
+
+def test_defaults_pass_their_own_checks():
+    for name, variable in VARIABLES.items():
+        if variable.default is not None:
+            assert variable.check(variable.default, name) == variable.default
+            assert type(variable.default).__name__ == variable.kind
+
+
+def test_the_playbooks_read_known_variables_with_the_same_defaults():
+    read = 0
+    for path in PLAYBOOKS.rglob("*.yml"):
+        for name, default in re.findall(r"\b(spot_\w+) \| default\(((?:[^()]|\([^()]*\))*)\)", path.read_text()):
+            assert name in VARIABLES, f"{path.name} reads {name}"
+            read += 1
+            try:
+                literal = ast.literal_eval(default.replace("false", "False"))
+            except (SyntaxError, ValueError):
+                continue
+            assert VARIABLES[name].default in (literal, None), f"{path.name}: {name}"
+    assert read > 20
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"spot_region": "eu-west1"}, "spot_region: 'eu-west1' is not a region's name; did you mean eu-west-1?"),
+        ({"spot_instance_types": []}, "spot_instance_types: [] must be a list with at least one entry"),
+        ({"spot_instance_types": ["g5.xlarge", "g5.xlarge"]}, "spot_instance_types: 'g5.xlarge' is listed twice"),
+        ({"spot_replicas": True}, "spot_replicas: True must be a whole number of at least 0"),
+        ({"spot_replicas": -1}, "spot_replicas: -1 must be a whole number of at least 0"),
+        ({"spot_replicas": 1.5}, "spot_replicas: 1.5 must be a whole number of at least 0"),
+        ({"spot_vpc_cidr": "10.0.0.1/16"}, "spot_vpc_cidr: '10.0.0.1/16' has host bits set"),
+        ({"spot_vpc_id": "vpc-12345678"}, "spot_vpc_id: 'vpc-12345678' needs spot_subnet_ids: subnets of yours in it"),
+        (
+            {"spot_subnet_ids": ["subnet-12345678"]},
+            "spot_subnet_ids: ['subnet-12345678'] needs spot_vpc_id: the VPC that they are in",
+        ),
+        (
+            {"spot_vpc_id": "vpc-12345678", "spot_subnet_ids": [f"subnet-1234567{n}" for n in range(7)]},
+            "spot_subnet_ids: 7 subnets are listed, limit 6",
+        ),
+        ({"spot_image_id": "ami-1"}, "spot_image_id: 'ami-1' must be ami- and 8 or 17"),
+        (
+            {"spot_cloudformation_role_arn": "arn:aws-cn:iam::123456789012:role/x"},
+            "is in partition aws-cn, eu-west-1 is in aws",
+        ),
+        ({"spot_tags": {"aws:x": "y"}}, "spot_tags: 'aws:x' uses the reserved prefix aws:"),
+        ({"spot_disk_size": 0}, "spot_disk_size: 0 must be a whole number from 1 to 65536"),
+        ({"spot_ebs_throughput": 1000}, "spot_ebs_throughput: 1000 needs spot_ebs_iops of at least 4000"),
+        (
+            {"spot_disk_size": 10, "spot_ebs_iops": 6000},
+            "spot_ebs_iops: 6000 is over 500 IOPS per GiB: needs spot_disk_size of at least 12",
+        ),
+        ({"spot_ebs_iops": 60000}, "needs spot_disk_size of at least 120, it is 100"),
+        ({"spot_container_image": ""}, "spot_container_image: '' must be an image's reference"),
+        ({"spot_container_gpus": -1}, "spot_container_gpus: -1 must be a whole number of at least 0"),
+        ({"spot_container_memory": 64}, "spot_container_memory: 64 must be a whole number of at least 128"),
+        ({"spot_place_state": "gone"}, "spot_place_state: 'gone' must be one of present, absent"),
+        ({"spot_log_retention_days": 31}, "spot_log_retention_days: 31 must be one of"),
+        ({"spot_wait_timeout": 0}, "spot_wait_timeout: 0 must be a whole number from 1"),
+        ({"spot_on_demand_percentage_above_base": 101}, "101 must be a whole number from 0 to 100"),
+        ({"spot_teardown_data": "perhaps"}, "spot_teardown_data: 'perhaps' must be true or false"),
+        ({"spot_excluded_places": "us-east-1"}, "spot_excluded_places: 'us-east-1' must be a list"),
+        (
+            {"spot_excluded_places": ["us-east1"]},
+            "spot_excluded_places: 'us-east1' is none of the places and regions; did you mean us-east-1?",
+        ),
+        ({"spot_min_size": 1}, "spot_min_size: 1 must be 0 or left out while spot_capacity_owner is placement"),
+        ({"spot_on_demand_base": 1}, "spot_on_demand_base: 1 must be 0 or left out while"),
+        ({"spot_max_size": 1, "spot_replicas": 2}, "spot_replicas: 2 is more than spot_max_size (1)"),
+        (
+            {"spot_capacity_owner": "playbook", "spot_min_size": 5, "spot_max_size": 4},
+            "spot_min_size: 5 is more than spot_max_size (4)",
+        ),
+        (
+            {"spot_capacity_owner": "playbook", "spot_min_size": 2, "spot_desired_capacity": 1},
+            "spot_desired_capacity: 1 is less than spot_min_size (2)",
+        ),
+        (
+            {"spot_capacity_owner": "playbook", "spot_on_demand_base": 5, "spot_max_size": 4},
+            "spot_on_demand_base: 5 is more than spot_max_size (4)",
+        ),
+    ],
+)
+def test_each_rule_is_told_once_with_its_place(variables, message):
+    found = errors({"eu-west-1": variables})
+    assert len(found) == 1
+    assert found[0].startswith("eu-west-1: ")
+    assert message in found[0]
+
+
+def test_all_errors_come_at_once():
+    found = errors(
+        {
+            "eu-west-1": {"spot_replicas": -1, "spot_disk_size": 0},
+            "tokyo": {"spot_region": "ap-northeast-1", "spot_tags": []},
+        }
+    )
+    assert [message.split(": ")[:2] for message in found] == [
+        ["eu-west-1", "spot_replicas"],
+        ["eu-west-1", "spot_disk_size"],
+        ["tokyo", "spot_tags"],
+    ]
+
+
+def test_a_wrong_size_says_nothing_about_iops_and_throughput():
+    assert errors({"eu-west-1": {"spot_ebs_iops": "many", "spot_ebs_throughput": 1000}}) == [
+        "eu-west-1: spot_ebs_iops: 'many' must be a whole number from 3000 to 80000"
+    ]
+
+
+def test_names_of_places_are_checked_with_the_prefix():
+    prefix = {"spot_prefix": "a-prefix-of-20-chars"}
+    found = errors({"a-place-of-exactly-24-ch": {"spot_region": "eu-west-1", **prefix}}, {"us-east-1": prefix})
+    assert found == []
+    found = errors({"A_b": {"spot_region": "eu-west-1"}})
+    assert "A_b: place: 'A_b' must match" in found[0]
+
+
+def test_a_place_that_is_no_region_needs_one():
+    assert errors({"tokyo": {}}) == ["tokyo: spot_region: None must be given, since 'tokyo' is not a region's name"]
+    assert "did you mean us-east-1?" in errors({"us-east1": {}})[0]
+
+
+def test_the_prefix_is_the_same_everywhere():
+    found = errors({"eu-west-1": {"spot_prefix": "other"}})
+    assert found == [
+        "spot_prefix: must be the same in every place of a deployment: eu-west-1 has 'other', us-east-1 has 'ethereal'"
+    ]
+    assert errors({"eu-west-1": {"spot_prefix": "aws-x"}}) == [
+        "eu-west-1: spot_prefix: 'aws-x' must not start with aws or ssm: parameter names keep those for AWS"
+    ]
+
+
+def test_two_places_may_share_a_region_unless_their_groups_are_called_the_same():
+    one, two = {"spot_region": "eu-west-1"}, {"spot_region": "eu-west-2"}
+    assert errors({"a": one, "b": one}) == []
+    assert errors({"a": one, "a-od": two}) == []
+    assert errors({"a": one, "a-od": one}) == [
+        "a-od: place: 'a-od' is called as the on-demand group of 'a', in the same region"
+    ]
+
+
+def test_placement_needs_a_hub():
+    assert errors({"eu-west-1": {"spot_capacity_owner": "placement"}}, None) == [
+        "eu-west-1: spot_capacity_owner: 'placement' needs a hub, which places"
+    ]
+    assert errors({"eu-west-1": {"spot_min_size": 2, "spot_max_size": 3}}, None) == []
+
+
+def test_the_shape_of_an_inventory():
+    assert errors({}, {}) == ["the inventory has neither a hub nor a worker: groups hub and workers are empty"]
+    assert errors({}, {"us-east-1": {}, "us-east-2": {}}) == [
+        "group hub has 2 places, a deployment has one hub: us-east-1, us-east-2"
+    ]
+    assert errors({"eu-west-1": "yes"}) == ["eu-west-1: must be a mapping of variables to values, not 'yes'"]
+
+
+def test_doubts():
+    assert warnings({"eu-west-1": {"spot_replica": 3, "spot_zzz": None, "spot_qqq": 1}}) == [
+        "eu-west-1: spot_replica: is no variable of this collection; did you mean spot_replicas?",
+        "eu-west-1: spot_qqq: is no variable of this collection",
+    ]
+    assert warnings({"eu-west-9": {}}) == [
+        "eu-west-9: spot_region: 'eu-west-9' is not a region that this version knows; did you mean eu-west-3?"
+    ]
+    assert warnings({"cn-north-1": {}}) == ["the places are in partitions aws and aws-cn, which share no credentials"]
+    own = {"spot_vpc_id": "vpc-12345678", "spot_subnet_ids": ["subnet-12345678"], "spot_vpc_cidr": "10.0.0.0/16"}
+    assert warnings({"eu-west-1": own}) == [
+        "eu-west-1: spot_vpc_cidr: is not used, since spot_vpc_id names a VPC of yours"
+    ]
+
+
+def test_secrets_are_never_shown():
+    hush = "hush" * 5000
+    variables = {"spot_user_data": hush, "spot_container_environment": {"A": ["hush"], "B": "hush"}}
+    found = errors({"eu-west-1": variables})
+    assert len(found) == 2
+    assert "hush" not in "".join(found)
+
+
+def test_the_report():
+    found, doubts = validate(HUB, {"eu-west-1": {"spot_replicas": -1, "spot_x": 1}})
+    assert report_lines(2, found, doubts) == [
+        "2 places: 1 error, 1 warning",
+        "  error    eu-west-1: spot_replicas: -1 must be a whole number of at least 0",
+        "  warning  eu-west-1: spot_x: is no variable of this collection",
+    ]
+    assert report_lines(1, [], []) == ["1 place: 0 errors, 0 warnings"]
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+variables = st.dictionaries(st.sampled_from([*VARIABLES, "spot_other"]), anything, max_size=8)
+inventories = st.dictionaries(st.sampled_from(["us-east-1", "tokyo", "A b", ""]), variables | anything, max_size=3)
+
+
+@given(inventories, inventories)
+def test_whatever_an_inventory_says_is_judged_and_nothing_is_raised(hub, workers):
+    found, doubts = validate(hub, workers)
+    assert all(isinstance(str(finding), str) for finding in [*found, *doubts])
