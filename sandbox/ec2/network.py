@@ -19,6 +19,7 @@ NEEDS = [
     "moto.ec2.models.EC2Backend.delete_vpc",
     "moto.ec2.models.EC2Backend.detach_internet_gateway",
     "moto.ec2.models.EC2Backend.delete_vpc_endpoints",
+    "moto.ec2.models.EC2Backend.delete_nat_gateway",
     "moto.ec2.models.EC2Backend.delete_network_interface",
 ]
 
@@ -28,6 +29,7 @@ _delete_security_group = EC2Backend.delete_security_group
 _delete_vpc = EC2Backend.delete_vpc
 _detach_internet_gateway = EC2Backend.detach_internet_gateway
 _delete_vpc_endpoints = EC2Backend.delete_vpc_endpoints
+_delete_nat_gateway = EC2Backend.delete_nat_gateway
 _delete_network_interface = EC2Backend.delete_network_interface
 
 
@@ -99,6 +101,13 @@ def delete_vpc_endpoints(self: Any, vpce_ids: list[str] | None = None) -> Any:
     return result
 
 
+def delete_nat_gateway(self: Any, nat_gateway_id: str) -> Any:
+    """A deleted gateway's interface goes with it; moto leaves it in the subnet."""
+    gateway = _delete_nat_gateway(self, nat_gateway_id)
+    self.enis.pop(gateway._eni.id, None)
+    return gateway
+
+
 def delete_network_interface(self: Any, eni_id: str) -> Any:
     interface = self.enis.get(eni_id)
     if interface is not None and interface.instance is not None and interface.instance.state_code in (0, 16, 64, 80):
@@ -134,6 +143,7 @@ def install() -> None:
         delete_vpc,
         detach_internet_gateway,
         delete_vpc_endpoints,
+        delete_nat_gateway,
         delete_network_interface,
     ):
         setattr(EC2Backend, function.__name__, function)

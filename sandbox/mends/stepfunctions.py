@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ministack.services import stepfunctions
@@ -17,6 +18,8 @@ NEEDS = [
     "ministack.services.stepfunctions._AWS_SDK_SERVICE_MAP",
     "ministack.services.stepfunctions._AWS_SDK_ERROR_PREFIX",
     "ministack.services.stepfunctions._AWS_SDK_ERROR_CODE_OVERRIDES",
+    "ministack.services.stepfunctions._create_state_machine",
+    "ministack.services.stepfunctions._update_state_machine",
     "ministack.services.stepfunctions._delete_state_machine",
     "ministack.services.stepfunctions._run_execution",
     "ministack.services.stepfunctions._executions",
@@ -47,5 +50,19 @@ def install(context: Context) -> None:
         finally:
             calls.acting.reset(token)
 
+    def keep_tracing(operation: Any) -> Any:
+        """ministack drops the tracing configuration; what a machine's record holds is described."""
+
+        def kept(data: dict) -> Any:
+            reply = operation(data)
+            if reply[0] == 200 and "tracingConfiguration" in data:
+                arn = data.get("stateMachineArn") or json.loads(reply[2])["stateMachineArn"]
+                stepfunctions._state_machines[arn]["tracingConfiguration"] = data["tracingConfiguration"]
+            return reply
+
+        return kept
+
+    stepfunctions._create_state_machine = keep_tracing(stepfunctions._create_state_machine)
+    stepfunctions._update_state_machine = keep_tracing(stepfunctions._update_state_machine)
     stepfunctions._delete_state_machine = delete_state_machine
     stepfunctions._run_execution = run_execution

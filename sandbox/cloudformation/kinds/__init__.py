@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import functools
 
-from ministack.services.cloudformation import provisioners
-
 from sandbox.cloudformation.kinds import cloudwatch
 from sandbox.cloudformation.kinds import dynamodb
 from sandbox.cloudformation.kinds import ec2_network
@@ -39,4 +37,6 @@ def find(name: str) -> Kind | None:
     """The kind of this name, ours or ministack's."""
     if name in own():
         return own()[name]
+    from ministack.services.cloudformation import provisioners
+
     return ministacks.Foreign(name) if name in provisioners._RESOURCE_HANDLERS else None

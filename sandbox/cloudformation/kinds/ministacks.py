@@ -9,10 +9,8 @@ Their calls are not judged by IAM. Properties that ministack drops are put throu
 
 from __future__ import annotations
 
+import functools
 from typing import Any
-
-from ministack.services.cloudformation import drift
-from ministack.services.cloudformation import provisioners
 
 from sandbox.cloudformation.kinds.base import Call
 from sandbox.cloudformation.kinds.base import Kind
@@ -21,6 +19,8 @@ from sandbox.cloudformation.kinds.base import from_json
 from sandbox.cloudformation.kinds.base import gone_is_fine
 from sandbox.cloudformation.kinds.base import request
 from sandbox.cloudformation.kinds.base import same_order
+from sandbox.cloudformation.kinds.base import tag_changes
+from sandbox.cloudformation.kinds.base import tag_map
 from sandbox.cloudformation.kinds.base import tags_like
 
 
@@ -29,8 +29,13 @@ class Foreign(Kind):
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self._handlers = provisioners._RESOURCE_HANDLERS[kind]
         self._attributes: dict[str, dict[str, Any]] = {}
+
+    @functools.cached_property
+    def _handlers(self) -> dict[str, Any]:
+        from ministack.services.cloudformation import provisioners
+
+        return provisioners._RESOURCE_HANDLERS[self.kind]
 
     def create(self, call: Call, wanted: Properties) -> str:
         physical, attributes = self._handlers["create"](call.logical, wanted, call.stack)
@@ -61,6 +66,8 @@ class Foreign(Kind):
         self._attributes.pop(physical, None)
 
     def read(self, call: Call, physical: str, expected: Properties) -> Properties | None:
+        from ministack.services.cloudformation import drift
+
         reader, names = drift._DRIFT_READERS[self.kind]
         found = reader(physical, expected)
         return None if found is None else {name: value for name, value in found.items() if name in names}
@@ -103,8 +110,15 @@ class Function(Mended):
     unreadable = {"Code": "an archive: the API shows its hash"}
 
     def after(self, call: Call, physical: str, wanted: Properties) -> None:
-        if "KmsKeyArn" in wanted:
-            self.api(call).update_function_configuration(FunctionName=physical, KMSKeyArn=wanted["KmsKeyArn"])
+        client = self.api(call)
+        names = [name for name in ("DeadLetterConfig",) if name in wanted]
+        key = {"KMSKeyArn": "KmsKeyArn"} if "KmsKeyArn" in wanted else {}
+        if names or key:
+            arguments = request(client, "update_function_configuration", wanted, names, **key)
+            client.update_function_configuration(FunctionName=physical, **arguments)
+        if "ReservedConcurrentExecutions" in wanted:
+            arguments = request(client, "put_function_concurrency", wanted, ("ReservedConcurrentExecutions",))
+            client.put_function_concurrency(FunctionName=physical, **arguments)
 
     def read(self, call: Call, physical: str, expected: Properties) -> Properties | None:
         client = self.api(call)
@@ -116,6 +130,9 @@ class Function(Mended):
             concurrency = client.get_function_concurrency(FunctionName=physical)
             actual.update(self.shown(concurrency, ("ReservedConcurrentExecutions",)))
         return {**actual, "Tags": tags_like(answer.get("Tags"), expected.get("Tags"))}
+
+    def attributes(self, call: Call, physical: str, properties: Properties) -> dict[str, Any]:
+        return {"Arn": self.api(call).get_function(FunctionName=physical)["Configuration"]["FunctionArn"]}
 
 
 class Permission(Mended):
@@ -177,27 +194,68 @@ class StateMachine(Mended):
         tags = client.list_tags_for_resource(resourceArn=physical)["tags"]
         return {**actual, "Tags": tags_like(tags, expected.get("Tags"))}
 
+    def attributes(self, call: Call, physical: str, properties: Properties) -> dict[str, Any]:
+        return {"Arn": physical, "Name": physical.rsplit(":", 1)[-1]}
 
-class RestApi(Mended):
+
+class RestApi(Kind):
+    """Not ministack's: it keeps the endpoint configuration in the template's spelling, which the API then does not show."""
+
     kind = "AWS::ApiGateway::RestApi"
     service = "apigateway"
+    given = (
+        "Description",
+        "EndpointConfiguration",
+        "DisableExecuteApiEndpoint",
+        "BinaryMediaTypes",
+        "Policy",
+        "Version",
+    )
+    # The paths of UpdateRestApi's patch operations (API Gateway API reference).
+    patched = {"Name": "name", "Description": "description", "DisableExecuteApiEndpoint": "disableExecuteApiEndpoint"}
+
+    def create(self, call: Call, wanted: Properties) -> str:
+        known = {*self.given, "Name", "Tags", "ApiKeySourceType"}
+        if unknown := wanted.keys() - known:
+            raise ValueError(f"the sandbox cannot apply {', '.join(sorted(unknown))}")
+        client = self.api(call)
+        arguments = request(client, "create_rest_api", wanted, self.given, apiKeySource="ApiKeySourceType")
+        tags = {"tags": tag_map(wanted["Tags"])} if wanted.get("Tags") else {}
+        return client.create_rest_api(name=wanted.get("Name") or call.name(64), **arguments, **tags)["id"]
+
+    def update(self, call: Call, physical: str, old: Properties, new: Properties) -> None:
+        client = self.api(call)
+        changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)} - {"Tags"}
+        if unknown := changed - self.patched.keys():
+            raise ValueError(f"the sandbox cannot change {', '.join(sorted(unknown))}")
+        operations = [
+            {"op": "replace", "path": f"/{self.patched[name]}", "value": str(new.get(name, ""))}
+            for name in sorted(changed)
+        ]
+        if operations:
+            client.update_rest_api(restApiId=physical, patchOperations=operations)
+        setting, removing = tag_changes(old.get("Tags"), new.get("Tags"))
+        arn = f"arn:aws:apigateway:{call.region}::/restapis/{physical}"
+        if removing:
+            client.untag_resource(resourceArn=arn, tagKeys=removing)
+        if setting:
+            client.tag_resource(resourceArn=arn, tags=setting)
+
+    def delete(self, call: Call, physical: str, properties: Properties) -> None:
+        gone_is_fine(self.api(call).delete_rest_api, restApiId=physical)
 
     def read(self, call: Call, physical: str, expected: Properties) -> Properties | None:
         found = gone_is_fine(self.api(call).get_rest_api, restApiId=physical)
         if found is None:
             return None
-        names = (
-            "Name",
-            "Description",
-            "EndpointConfiguration",
-            "ApiKeySourceType",
-            "DisableExecuteApiEndpoint",
-            "BinaryMediaTypes",
-        )
-        actual = self.shown(found, names, ApiKeySourceType="apiKeySource")
-        if "policy" in found:
-            actual["Policy"] = from_json(found["policy"], expected.get("Policy"))
+        actual = self.shown(found, ("Name", *self.given), ApiKeySourceType="apiKeySource")
+        if "Policy" in actual:
+            actual["Policy"] = from_json(actual["Policy"], expected.get("Policy"))
         return {**actual, "Tags": tags_like(found.get("tags"), expected.get("Tags"))}
+
+    def attributes(self, call: Call, physical: str, properties: Properties) -> dict[str, Any]:
+        items = self.api(call).get_resources(restApiId=physical, limit=500)["items"]
+        return {"RestApiId": physical, "RootResourceId": next(item["id"] for item in items if item["path"] == "/")}
 
 
 class Resource(Mended):
@@ -207,6 +265,9 @@ class Resource(Mended):
     def read(self, call: Call, physical: str, expected: Properties) -> Properties | None:
         found = gone_is_fine(self.api(call).get_resource, restApiId=expected["RestApiId"], resourceId=physical)
         return {**self.shown(found, ("ParentId", "PathPart")), "RestApiId": expected["RestApiId"]} if found else None
+
+    def attributes(self, call: Call, physical: str, properties: Properties) -> dict[str, Any]:
+        return {"ResourceId": physical}
 
 
 class Method(Mended):
@@ -235,6 +296,9 @@ class Deployment(Mended):
     def read(self, call: Call, physical: str, expected: Properties) -> Properties | None:
         found = gone_is_fine(self.api(call).get_deployment, restApiId=expected["RestApiId"], deploymentId=physical)
         return {**self.shown(found, ("Description",)), "RestApiId": expected["RestApiId"]} if found else None
+
+    def attributes(self, call: Call, physical: str, properties: Properties) -> dict[str, Any]:
+        return {"DeploymentId": physical}
 
 
 class Stage(Mended):
