@@ -178,6 +178,8 @@ class Actions:
         if service is not None and result[0] == 200:
             service["placementConstraints"] = data.get("placementConstraints", [])
             service["placementStrategy"] = data.get("placementStrategy", [])
+            # ENABLED where a create does not say; an update that does not say keeps it (botocore model).
+            service["availabilityZoneRebalancing"] = data.get("availabilityZoneRebalancing", "ENABLED")
             self._scheduler.advance()
             return json_response({"service": ecs._sanitize(service)})
         return result
@@ -201,7 +203,14 @@ class Actions:
             service["events"] = [e for e in service["events"] if "has begun draining connections" not in e["message"]]
             if strategy is not None:
                 service["deployments"][0]["capacityProviderStrategy"] = strategy or None
-            for key in ("placementConstraints", "placementStrategy", "propagateTags", "enableECSManagedTags"):
+            kept = (
+                "availabilityZoneRebalancing",
+                "placementConstraints",
+                "placementStrategy",
+                "propagateTags",
+                "enableECSManagedTags",
+            )
+            for key in kept:
                 if key in data:
                     service[key] = data[key]
             self._scheduler.advance()
