@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from xml.sax.saxutils import escape
 
 Reply = tuple[int, dict[str, str], bytes]
+
+_NAMESPACE = re.compile(rb'\s+xmlns="[^"]*"')
 
 
 def error_reply(protocol: str, status: int, code: str, message: str) -> Reply:
@@ -49,3 +52,9 @@ def error_code(reply: Reply) -> str | None:
         return str(document.get("__type") or document.get("code") or "").rsplit("#", 1)[-1] or None
     except (ValueError, AttributeError):
         return None
+
+
+def without_namespace(reply: Reply) -> Reply:
+    """An XML error as ministack's own callers read it: they look for plain element names."""
+    status, headers, body = reply
+    return (status, headers, _NAMESPACE.sub(b"", body)) if status >= 400 else reply

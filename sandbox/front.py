@@ -25,6 +25,7 @@ from sandbox.context import Context
 from sandbox.errors import Reply
 from sandbox.errors import error_code
 from sandbox.errors import error_reply
+from sandbox.errors import without_namespace
 from sandbox.faults import LostAnswer
 from sandbox.iam import gate
 from sandbox.iam import identity
@@ -67,7 +68,7 @@ class Front:
             prepared = identity.signed(
                 principal, self._context.port, service, responses.get_region(), method, path, query, headers, content
             )
-            return await self.inside(prepared)
+            return without_namespace(await self.inside(prepared))
 
         return serve
 

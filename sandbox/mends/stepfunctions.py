@@ -13,11 +13,12 @@ from ministack.services import stepfunctions
 
 from sandbox import calls
 from sandbox.context import Context
+from sandbox.strict import models
 
 NEEDS = [
     "ministack.services.stepfunctions._AWS_SDK_SERVICE_MAP",
     "ministack.services.stepfunctions._AWS_SDK_ERROR_PREFIX",
-    "ministack.services.stepfunctions._AWS_SDK_ERROR_CODE_OVERRIDES",
+    "ministack.services.stepfunctions._prefix_sdk_error",
     "ministack.services.stepfunctions._create_state_machine",
     "ministack.services.stepfunctions._update_state_machine",
     "ministack.services.stepfunctions._delete_state_machine",
@@ -30,9 +31,8 @@ NEEDS = [
 def install(context: Context) -> None:
     stepfunctions._AWS_SDK_SERVICE_MAP["autoscaling"] = {"protocol": "query", "service_key": "autoscaling"}
     stepfunctions._AWS_SDK_ERROR_PREFIX["autoscaling"] = "AutoScaling"
-    # Step Functions names errors as the Java SDK's exception classes are named.
-    overrides = stepfunctions._AWS_SDK_ERROR_CODE_OVERRIDES.setdefault("ssm", {})
-    overrides["ParameterNotFound"] = "ParameterNotFoundException"
+    prefix_error = stepfunctions._prefix_sdk_error
+    stepfunctions._prefix_sdk_error = lambda service, code: prefix_error(service, _exception(service, code))
     delete, run = stepfunctions._delete_state_machine, stepfunctions._run_execution
 
     def delete_state_machine(data: dict) -> Any:
@@ -66,3 +66,17 @@ def install(context: Context) -> None:
     stepfunctions._update_state_machine = keep_tracing(stepfunctions._update_state_machine)
     stepfunctions._delete_state_machine = delete_state_machine
     stepfunctions._run_execution = run_execution
+
+
+def _exception(service: str, code: str) -> str:
+    """The Java SDK's name of an error, which is Step Functions' name for it: every class ends in Exception instead of Fault
+    (aws-sdk-java-v2, naming strategy), and what the model does not know is the service's own base class."""
+    info = stepfunctions._AWS_SDK_SERVICE_MAP.get(service, {})
+    model = models.service_model(info.get("service_key", service))
+    if model is None or code.startswith("States."):
+        return code
+    for shape in model.error_shapes:
+        if code in (shape.name, shape.metadata.get("error", {}).get("code")):
+            name = shape.name.removesuffix("Fault")
+            return name if name.endswith("Exception") else f"{name}Exception"
+    return "AutoScalingException" if service == "autoscaling" else code

@@ -75,6 +75,9 @@ def install(context: Context) -> None:
             "cloudformation": _stacks,
         }
     )
+    # Several of ministack's own stores hold every region.
+    for service, collect in tagging._COLLECTORS.items():
+        tagging._COLLECTORS[service] = _here(collect)
     tagging._RESOURCE_TAG_COLLECTORS.update(
         {
             "ec2": ec2,
@@ -88,6 +91,16 @@ def install(context: Context) -> None:
             "cloudformation": _stacks,
         }
     )
+
+
+def _here(collect: Callable[[], Tagged]) -> Callable[[], Tagged]:
+    def run() -> Tagged:
+        region = responses.get_region()
+        for arn, tags in collect():
+            if arn.split(":")[3] in ("", region):
+                yield arn, tags
+
+    return run
 
 
 def _locked(context: Context, collect: Callable[[], Tagged]) -> Callable[[], list]:
