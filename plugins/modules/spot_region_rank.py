@@ -249,10 +249,11 @@ def ranked(module: AnsibleAWSModule) -> dict[str, Any]:
         "text": ranking_lines(decision),
         "warnings": ranking.warnings_about(wish) + ranking.warnings_from(surveys),
     }
-    reasons = "; ".join(f"{entry['place']}: {entry['reason']}" for entry in decision["ranking"])
     if all(survey.problem for survey in surveys.values()):
-        raise EtherealSpotError(f"no region could be asked: {reasons}", **result)
+        problems = "; ".join(ranking.warnings_from(surveys))
+        raise EtherealSpotError(f"no region could be asked: {problems}", **{**result, "warnings": []})
     if decision["best"] is None and module.params["fail_if_none"]:
+        reasons = "; ".join(f"{entry['place']}: {entry['reason']}" for entry in decision["ranking"])
         raise EtherealSpotError(f"no place is left: {reasons}", **result)
     return result
 
