@@ -57,9 +57,10 @@ def _read(clients: Clients, name: str, drift: bool, seconds: float) -> dict[str,
     }
     if stack is None:
         return found
-    found["outputs"] = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
-    found["parameters"] = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
-    found["tags"] = {item["Key"]: item["Value"] for item in stack.get("Tags", [])}
+    # An empty value may come as none: the fields are optional (botocore model).
+    found["outputs"] = {item["OutputKey"]: item.get("OutputValue", "") for item in stack.get("Outputs", [])}
+    found["parameters"] = {item["ParameterKey"]: item.get("ParameterValue", "") for item in stack.get("Parameters", [])}
+    found["tags"] = {item["Key"]: item.get("Value", "") for item in stack.get("Tags", [])}
     if brain.has_failed(status):
         found["first_failed_event"] = brain.first_failure(cloudformation.events(client, name))
     if status != "REVIEW_IN_PROGRESS":
