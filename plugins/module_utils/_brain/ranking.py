@@ -111,7 +111,7 @@ def different_types(instance_types: Iterable[str]) -> int:
     """How many types AWS will count as different: one with local disks is a variation of the one without."""
     kinds = set()
     for instance_type in instance_types:
-        family, _, size = instance_type.partition(".")
+        family, size = instance_type.split(".", 1)
         parts = re.match(r"([a-z]+[0-9]+)(.*)", family)
         kinds.add((parts[1], parts[2].replace("d", ""), size) if parts else (family, "", size))
     return len(kinds)
