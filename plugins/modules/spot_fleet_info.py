@@ -202,9 +202,9 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws import ecs
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_status
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_text
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import check_fleet_name
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.placement import check_service
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
@@ -218,6 +218,8 @@ ARGUMENTS = {
 
 
 def check_options(params: dict[str, Any]) -> None:
+    if params["names"] is None and params["prefix"] is None:
+        raise InputError("names", None, "is needed, or prefix")
     if params["names"] is not None:
         if not params["names"]:
             raise InputError("names", params["names"], "must name at least one group")
@@ -225,9 +227,7 @@ def check_options(params: dict[str, Any]) -> None:
             check_fleet_name(name, f"names[{index}]")
     if params["prefix"] is not None:
         names.check_prefix(params["prefix"], "prefix")
-    for option in ("cluster", "service"):
-        if params[option] is not None:
-            check_text(params[option], option, 255)
+    check_service(params["cluster"], params["service"])
     check_integer(params["failures_within"], "failures_within")
 
 
@@ -261,8 +261,6 @@ def main() -> None:
     module = AnsibleAWSModule(
         argument_spec=ARGUMENTS,
         mutually_exclusive=[("names", "prefix")],
-        required_one_of=[("names", "prefix")],
-        required_together=[("cluster", "service")],
         supports_check_mode=True,
     )
     run_module(module, run)

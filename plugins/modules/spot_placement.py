@@ -269,7 +269,6 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.place import Pl
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import placement
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_text
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import check_fleet_name
@@ -296,9 +295,7 @@ def read_options(params: dict[str, Any]) -> placement.Wanted:
     on_demand_name = check_fleet_name(params["on_demand_name"] or f"{name}-od", "on_demand_name")
     if on_demand_name == name:
         raise InputError("on_demand_name", name, "is the spot group's name, too")
-    for option in ("cluster", "service"):
-        if params[option] is not None:
-            check_text(params[option], option, 255)
+    placement.check_service(params["cluster"], params["service"])
     for option in ("spot", "on_demand", "wait_timeout", "give_up_after"):
         check_integer(params[option], option)
     return placement.Wanted(
@@ -342,7 +339,6 @@ def report(module: AnsibleAWSModule, before: dict[str, Any], after: dict[str, An
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec=ARGUMENTS,
-        required_together=[("cluster", "service")],
         supports_check_mode=True,
     )
     run_module(module, run)

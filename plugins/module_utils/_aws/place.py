@@ -79,7 +79,8 @@ class Place:
 
     def remember(self, seen: dict[str, Any]) -> None:
         """Note what launches each group has tried so far: only later ones answer what we do now."""
-        self._known = {name: known_activities(self._clients("autoscaling"), name) for name in seen["groups"]}
+        wanted = [name for name, count in self._wanted.groups().items() if count and name in seen["groups"]]
+        self._known = {name: known_activities(self._clients("autoscaling"), name) for name in wanted}
 
     def apply(self, changes: list[placement.Change], *, wait: bool) -> None:
         """Make the changes in their order; waits between them where the order would mean nothing otherwise."""
@@ -158,7 +159,10 @@ class Place:
             stopped = placement.stopped_views(ecs.describe_tasks(client, cluster, arns))
         events = (seen["service"] or {}).get("events", [])
         says = [f"{item['code']} in {item['group']}: {item['message']}" for item in failures]
-        says += [f"ECS says: {events[0]['message']}"] if events and not failures else []
+        if not failures:
+            # Instances are there or on their way, so the service itself must say what it lacks.
+            says += [placement.stop_sentence(view) for view in stopped[:1]]
+            says += [f"ECS says: {events[0]['message']}"] if events else []
         return EtherealSpotError(
             f"the place did not become as wanted after {round(self.elapsed())} seconds: {'; '.join([what, *says])}",
             failures=failures,

@@ -81,7 +81,7 @@ MODELS = WaiterModel(
 class Pace:
     """How often to look, by which clock."""
 
-    delay: float = 5
+    delay: float = 2
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 

@@ -210,7 +210,8 @@ def _zone(activity: dict[str, Any]) -> str | None:
         details = json.loads(activity.get("Details") or "{}")
     except ValueError:
         return None
-    return details.get("Availability Zone") if isinstance(details, dict) else None
+    # Empty where a launch was asked of several zones at once.
+    return details.get("Availability Zone") or None if isinstance(details, dict) else None
 
 
 def sentence(failure: Failure) -> str:

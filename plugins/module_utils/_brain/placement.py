@@ -16,6 +16,7 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_text
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import PLACEMENT
@@ -24,6 +25,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status 
 
 SET_GROUP = "set_desired_capacity"
 SET_SERVICE = "set_desired_count"
+# What ECS says of a task that went because the service wants fewer.
+SCALED_DOWN = "Scaling activity initiated by"
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,15 @@ class Change:
     @property
     def grows(self) -> bool:
         return self.after > self.before
+
+
+def check_service(cluster: str | None, service: str | None) -> None:
+    """Cluster and service are given together, as text, or not at all; an explicit null counts as not given."""
+    for option, value, other in (("cluster", cluster, service), ("service", service, cluster)):
+        if value is not None:
+            check_text(value, option, 255)
+        elif other is not None:
+            raise InputError(option, value, "is needed: cluster and service are given together or not at all")
 
 
 def current_counts(wanted: Wanted, seen: dict[str, Any]) -> dict[str, Any]:
@@ -216,8 +228,13 @@ def task_views(seen: dict[str, Any], instances: list[dict[str, Any]]) -> list[di
 
 
 def stopped_views(tasks: list[dict[str, Any]], limit: int = 5) -> list[dict[str, Any]]:
-    """Why the newest stopped tasks stopped; a container's own reason says more than the task's where there is one."""
-    newest = sorted((task for task in tasks if task.get("stoppedAt")), key=lambda task: task["stoppedAt"], reverse=True)
+    """Why the newest stopped tasks stopped, but for those that a smaller count stopped."""
+    unwanted = [
+        task
+        for task in tasks
+        if task.get("stoppedAt") and not str(task.get("stoppedReason", "")).startswith(SCALED_DOWN)
+    ]
+    newest = sorted(unwanted, key=lambda task: task["stoppedAt"], reverse=True)
     return [
         {
             "arn": task["taskArn"],
@@ -230,3 +247,13 @@ def stopped_views(tasks: list[dict[str, Any]], limit: int = 5) -> list[dict[str,
         }
         for task in newest[:limit]
     ]
+
+
+def stop_sentence(view: dict[str, Any]) -> str:
+    """One stopped task for a person to read; a container's own reason says more than the task's."""
+    containers = [
+        f"{item['name']}: {item['reason'] or 'exit code ' + str(item['exit_code'])}"
+        for item in view["containers"]
+        if item["reason"] or item["exit_code"]
+    ]
+    return f"a task stopped: {'; '.join([view['reason'] or 'no reason given', *containers])}"
