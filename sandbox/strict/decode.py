@@ -148,10 +148,10 @@ class _Form(_Text):
         return found
 
     def _wire(self, shape: StructureShape) -> dict[str, tuple[str, Shape]]:
-        known = shape.__dict__.get("_sandbox_wire")
+        known = shape.__dict__.get("_sandbox_form")
         if known is None:
             known = {self._name(member, sub): (member, sub) for member, sub in shape.members.items()}
-            shape.__dict__["_sandbox_wire"] = known
+            shape.__dict__["_sandbox_form"] = known
         return known
 
     def _name(self, member: str, shape: Shape) -> str:
@@ -224,10 +224,10 @@ class _Json:
     def structure(self, shape: StructureShape, value: Any, path: str) -> Any:
         if not isinstance(value, dict):
             return self._mistyped(shape, value, path)
-        known = shape.__dict__.get("_sandbox_wire")
+        known = shape.__dict__.get("_sandbox_json")
         if known is None:
             known = {sub.serialization.get("name", member): (member, sub) for member, sub in shape.members.items()}
-            shape.__dict__["_sandbox_wire"] = known
+            shape.__dict__["_sandbox_json"] = known
         found = {}
         for name, item in value.items():
             if name not in known:
