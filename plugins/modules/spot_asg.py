@@ -143,6 +143,7 @@ options:
   on_demand_only:
     description:
       - Buy no spot instance at all. This is for a fallback fleet beside a spot fleet.
+      - V(true) excludes O(spot_strategy) and O(on_demand_percentage_above_base).
       - V(false) leaves the split as the other options have it.
     type: bool
     default: false
@@ -594,8 +595,6 @@ def main() -> None:
         mutually_exclusive=[
             ("instance_types", "instance_type"),
             ("instance_types", "fallback_instance_type"),
-            ("on_demand_only", "spot_strategy"),
-            ("on_demand_only", "on_demand_percentage_above_base"),
         ],
         required_by={"fallback_instance_type": ["instance_type"]},
         supports_check_mode=True,

@@ -146,6 +146,9 @@ def given_fleet(params: dict[str, Any], region: str, *, check_mode: bool) -> dic
         if params.get(option):
             given[option] = True
     if params.get("on_demand_only"):
+        for option in ("spot_strategy", "on_demand_percentage_above_base"):
+            if option in given:
+                raise InputError(option, given[option], "has no meaning with on_demand_only: true")
         given["on_demand_percentage_above_base"] = 100
     return given
 
