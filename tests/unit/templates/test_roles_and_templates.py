@@ -68,15 +68,15 @@ def test_every_variable_is_specified_with_its_default(role):
 
 def test_environment_and_secrets_fit_into_the_workload(load):
     """What worker/vars/main.yml does to the template, with words that would break out of anything but JSON."""
-    words = ["a: b", 'it\'s "x"', "{x}, [y] # z", "!Ref Key", "line\nbreak", "${Prefix}", "% & * ` @", "é"]
+    words = ["a: b", 'it\'s "x"', "{x}, [y] # z", "!Ref Key", "line\nbreak", "${Prefix}", "% & * ` @", "é 😀"]
     environment = [{"Name": f"WORD_{index}", "Value": word} for index, word in enumerate(words)]
     secrets = [{"Name": "TOKEN", "ValueFrom": "arn:aws:ssm:us-west-2:123456789012:parameter/token"}]
     variables = role_file("worker", "vars/main.yml")["_worker_workload_body"]
     text = load("workload").text
     for word, content in (("Environment", environment), ("Secrets", secrets)):
-        assert f"replace('{word}: []', '{word}: ' ~ " in variables
+        assert f"replace('{word}: []', '{word}: ' ~ _worker_{word.lower()} | to_json(ensure_ascii=False))" in variables
         assert text.count(f"{word}: []") == 1
-        text = text.replace(f"{word}: []", f"{word}: {json.dumps(content)}")
+        text = text.replace(f"{word}: []", f"{word}: {json.dumps(content, ensure_ascii=False)}")
     task = yaml.load(text, Loader)["Resources"]["Task"]["Properties"]
     container = task["ContainerDefinitions"][0]
     assert container["Environment"] == environment
