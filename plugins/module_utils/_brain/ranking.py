@@ -170,8 +170,8 @@ def rank(wish: Wish, surveys: Mapping[str, Survey]) -> dict[str, Any]:
         verdict = verdicts[place][0]
         if verdict != CANDIDATE:
             return (VERDICTS.index(verdict), place)
-        score = surveys[wish.places[place]].score
-        return (0, score is None, -(score or 0), zones[place][0].amount, place)
+        # The lowest score is 1, so an unknown one comes after all.
+        return (0, -(surveys[wish.places[place]].score or 0), zones[place][0].amount, place)
 
     ranking: list[dict[str, Any]] = []
     for place in sorted(wish.places, key=order):
