@@ -575,7 +575,7 @@ def report(
 def describe(module: AnsibleAWSModule, current: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     name, group, chosen = module.params["name"], current["group"], after["launch_template"]
     arn = group["AutoScalingGroupARN"] if group else KNOWN_AFTER_APPLY
-    latest = (current["template"] or {}).get("LatestVersionNumber", KNOWN_AFTER_APPLY)
+    latest = (current["template"] or {}).get("LatestVersionNumber", chosen["version"])
     if chosen["version"] == KNOWN_AFTER_APPLY:
         latest = KNOWN_AFTER_APPLY
     sizes = {"min": after["min_size"], "max": after["max_size"], "desired": after["desired_capacity"]}

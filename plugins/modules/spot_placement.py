@@ -122,7 +122,7 @@ after:
   description: The sizes after the run, or as they would be in check mode.
   returned: success
   type: dict
-  contains: &sizes
+  contains:
     spot:
       description: The size of the spot group.
       type: int
@@ -137,7 +137,16 @@ before:
   description: The sizes before the run.
   returned: when the place could be read
   type: dict
-  contains: *sizes
+  contains:
+    spot:
+      description: The size of the spot group.
+      type: int
+    on_demand:
+      description: The size of the on-demand group.
+      type: int
+    tasks:
+      description: The task count of the service, if one was given.
+      type: int
   sample: {spot: 0, on_demand: 0, tasks: 0}
 changes:
   description: What was changed, or would be in check mode, in its order.

@@ -129,7 +129,8 @@ def _plan_template(current: dict[str, Any], data: dict[str, Any] | None, chosen:
     if current["template"] is None:
         return [Change(CREATE_TEMPLATE, "launch_template", None, wanted)]
     in_force = current["in_force"]
-    standing = normal(in_force["data"] if in_force else current["versions"][max(current["versions"])])
+    latest = max(current["versions"], default=None)
+    standing = normal(in_force["data"] if in_force else current["versions"].get(latest, {}))
     return [
         Change(CREATE_VERSION, key, standing.get(key), wanted.get(key))
         for key in sorted({*standing, *wanted})

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from datetime import UTC
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -506,6 +508,89 @@ def test_profile_that_is_not_known_yet(world: World, run: Callable[..., Any], mo
     monkeypatch.setattr(autoscaling, "create_group", create)
     assert not run(world.options()).failed
     assert world.group()["DesiredCapacity"] == 3
+
+
+def failed_launch(number: int) -> dict[str, Any]:
+    text = "Could not launch Spot Instances. InsufficientInstanceCapacity - There is no Spot capacity available."
+    return {
+        "ActivityId": str(number),
+        "AutoScalingGroupName": "gpu-fleet",
+        "Cause": "a difference between desired and actual capacity",
+        "Description": "Launching a new EC2 instance",
+        "StartTime": datetime(2026, 1, 1, 0, number, tzinfo=UTC),
+        "StatusCode": "Failed",
+        "StatusMessage": f"{text} Launching EC2 instance failed.",
+    }
+
+
+def test_waits_until_all_serve(world: World, run: Callable[..., Any]) -> None:
+    made = run(world.options(wait=True))
+    assert not made.failed
+    assert len(made["group"]["instances"]) == 3
+    assert made["reasons"] == []
+
+
+def without_blanks(value: Any) -> Any:
+    """moto answers empty strings where the model of the API has none."""
+    if isinstance(value, dict):
+        return {key: without_blanks(item) for key, item in value.items() if item != ""}
+    return [without_blanks(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.fixture
+def short(world: World, run: Callable[..., Any], recorder: Any) -> list[dict[str, Any]]:
+    """A fleet of three whose instances are never in service; the activities it tells of."""
+    run(world.options())
+    group = without_blanks(world.group())
+    group["Instances"] = [{**group["Instances"][0], "LifecycleState": "Pending"}]
+    activities = [failed_launch(1)]
+    recorder.answer("autoscaling", "DescribeAutoScalingGroups", {"AutoScalingGroups": [group]})
+    recorder.answer("autoscaling", "DescribeScalingActivities", lambda params, region: {"Activities": activities})
+    return activities
+
+
+def test_says_why_instances_are_missing(world: World, run: Callable[..., Any], short: list[dict[str, Any]]) -> None:
+    result = run(world.options())
+    assert not result.failed
+    assert not result.changed
+    assert [(reason["code"], reason["scope"], reason["market"]) for reason in result["reasons"]] == [
+        ("InsufficientInstanceCapacity", "pool", "spot")
+    ]
+    short.append({**failed_launch(2), "StatusCode": "Successful", "StatusMessage": "Launched."})
+    assert run(world.options())["reasons"] == []
+
+
+def test_gives_up_when_launches_fail(
+    world: World, run: Callable[..., Any], short: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        short.append(failed_launch(len(short) + 1))
+
+    monkeypatch.setattr(spot_asg, "PACE", Pace(5, lambda: now, sleep))
+    failed = run(world.options(wait=True, give_up_after=30))
+    assert failed.failed
+    assert now == 30
+    assert failed["msg"].startswith(
+        "group 'gpu-fleet' lacks 3 of 3 instances: InsufficientInstanceCapacity (pool) spot"
+    )
+    assert failed["failures"][0]["count"] == 7
+    assert [item["lifecycle_state"] for item in failed["instances"]] == ["Pending"]
+    assert failed.mutating == []
+
+
+def test_waits_no_longer_than_told(
+    world: World, run: Callable[..., Any], short: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(spot_asg, "PACE", Pace(5, lambda: sum(slept), slept.append))
+    # One failed launch is not final: the group tries again.
+    failed = run(world.options(wait=True, wait_timeout=60, give_up_after=10))
+    assert failed.failed
+    assert sum(slept) == 60
 
 
 def test_values_known_after_apply(world: World, run: Callable[..., Any]) -> None:
