@@ -10,6 +10,7 @@ import argparse
 import socket
 import sys
 
+from sandbox import ending
 from sandbox import environment
 
 
@@ -31,10 +32,11 @@ def main() -> None:
     parser.add_argument("port", type=int, help="TCP port on 127.0.0.1")
     port = parser.parse_args().port
     server = listen(port)
-    scratch = environment.prepare(port)
+    ending.arrange(environment.prepare(port))
+    # The emulators read the environment when they are imported.
     from sandbox.server import serve
 
-    serve(server, port, scratch)
+    serve(server, port)
 
 
 if __name__ == "__main__":

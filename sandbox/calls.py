@@ -43,6 +43,8 @@ class Call:
     dispatched: bool = False
     # The request, while it is being served.
     request: Request | None = None
+    # How many resets came before it.
+    era: int = 0
 
     def document(self) -> dict[str, Any]:
         """The call as the control interface shows it."""
@@ -67,6 +69,7 @@ class CallLog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls: list[Call] = []
+        self._resets = 0
 
     def begin(self, request: Request, principal: str, via: str | None) -> Call:
         service, action = request.service, request.action
@@ -80,6 +83,7 @@ class CallLog:
             mutating.is_mutating(service, action, is_dry_run(request)),
             mutating.is_change_set(service, action),
             request=request,
+            era=self._resets,
         )
         with self._lock:
             self._calls.append(call)
@@ -89,9 +93,14 @@ class CallLog:
         with self._lock:
             return [call.document() for call in self._calls]
 
+    def is_over(self, call: Call) -> bool:
+        """Whether the sandbox was reset since the call began."""
+        return call.era != self._resets
+
     def reset(self) -> None:
         with self._lock:
             self._calls.clear()
+            self._resets += 1
 
 
 def is_dry_run(request: Request) -> bool:

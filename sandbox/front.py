@@ -136,8 +136,14 @@ class Front:
             return error_reply(request.protocol, 500, "InternalFailure", "the sandbox failed: see its standard error")
 
     async def _judged(self, request: Request, scope: dict) -> Reply:
+        outer = calls.current.get()
+        if outer is not None and self._context.calls.is_over(outer):
+            # A stack or an execution from before the reset must not go on filling the empty sandbox.
+            return error_reply(
+                request.protocol, 400, "SandboxWasReset", "The call that this one belongs to was ended by a reset."
+            )
         principal = identity.principal(request.access_key)
-        call = self._context.calls.begin(request, principal, _via(request, calls.current.get()))
+        call = self._context.calls.begin(request, principal, _via(request, outer))
         token = calls.current.set(call)
         try:
             reply = await self._context.faults.before(call, request)

@@ -18,6 +18,7 @@ READ_VERBS = (
     "Search",
     "Lookup",
     "BatchGet",
+    "BatchCheck",
     "BatchDescribe",
     "Query",
     "Scan",
@@ -30,9 +31,7 @@ READ_VERBS = (
     "Check",
     "Test",
     "Preview",
-    "Verify",
     "View",
-    "Is",
 )
 
 # Reads by any other name. All of sts issues credentials and changes nothing.
@@ -46,7 +45,10 @@ READS = {
         "GenerateDataKey",
         "GenerateDataKeyWithoutPlaintext",
         "GenerateMac",
+        "GenerateRandom",
         "Sign",
+        "Verify",
+        "VerifyMac",
     },
     "logs": {"StartQuery", "StopQuery", "StartLiveTail"},
     "sts": {
@@ -57,9 +59,6 @@ READS = {
     },
 }
 
-# Calls that start with a read's verb and yet change something.
-WRITES: dict[str, set[str]] = {}
-
 # Change sets are how check mode asks CloudFormation: they change nothing but themselves, and are marked so that a test can except them.
 CHANGE_SETS = {"CreateChangeSet", "DeleteChangeSet"}
 
@@ -68,8 +67,6 @@ def is_mutating(service: str, action: str, dry_run: bool = False) -> bool:
     """Whether a call changes something; `service` is the name in the credential scope. A dry run changes nothing."""
     if dry_run or action in READS.get(service, ()):
         return False
-    if action in WRITES.get(service, ()):
-        return True
     return not action.startswith(READ_VERBS)
 
 

@@ -2,20 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run the front under hypercorn on a socket that listens already, and end at once when told to."""
+"""Run the front under hypercorn on a socket that listens already."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import http.client
 import logging
-import os
-import shutil
-import signal
 import socket
 import threading
-from pathlib import Path
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
@@ -25,11 +20,9 @@ from sandbox.front import Front
 from sandbox.parts import install
 
 
-def serve(server: socket.socket, port: int, scratch: str) -> None:
-    """Serve until SIGTERM or SIGINT; never returns."""
+def serve(server: socket.socket, port: int) -> None:
+    """Serve until the process is ended; never returns."""
     logging.disable(logging.WARNING)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: _end(scratch))
     context = Context(port)
     front = Front(context)
     install(context)
@@ -44,7 +37,7 @@ def serve(server: socket.socket, port: int, scratch: str) -> None:
 
 
 async def _never() -> None:
-    """The shutdown trigger: ending is the signal handler's, so that it never waits for an open connection."""
+    """The shutdown trigger: the signal handler ends the process, so that it never waits for an open connection."""
     await asyncio.Event().wait()
 
 
@@ -55,24 +48,3 @@ def _announce(port: int) -> None:
     if connection.getresponse().status == 200:
         print(f"sandbox ready http://127.0.0.1:{port}", flush=True)
     connection.close()
-
-
-def _descendants(pid: int) -> list[int]:
-    """Process ids below `pid`, children first. Empty where there is no /proc."""
-    found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            for child in path.read_text().split():
-                found += [int(child), *_descendants(int(child))]
-    return found
-
-
-def _end(scratch: str) -> None:
-    """Leave no child process (Lambda workers) and no file behind, and wait for nobody."""
-    for pid in _descendants(os.getpid()):
-        with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
-            # Reaped here: where nobody adopts orphans, the killed ones would stay as zombies.
-            os.waitpid(pid, 0)
-    shutil.rmtree(scratch, ignore_errors=True)
-    os._exit(0)

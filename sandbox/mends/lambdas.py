@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lambda: a Python error's class is the errorType, which Step Functions' Retry and Catch match on."""
+"""Lambda: a Python error's class is the errorType, which Step Functions' Retry and Catch match on; functions know where they run."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sandbox.context import Context
 NEEDS = [
     "ministack.core.lambda_runtime._PYTHON_WORKER_SCRIPT",
     "ministack.core.lambda_runtime.Worker.invoke",
+    "ministack.core.lambda_runtime.execution_credentials",
     *(
         f"ministack.services.lambda_svc.{name}"
         for name in ("_execute_function_warm", "_execute_function_local", "_execute_function")
@@ -40,6 +41,13 @@ def install(context: Context) -> None:
     lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(
         _REPORT, '"error": str(e), "error_type": type(e).__name__, "trace"'
     )
+    credentials = lambda_runtime.execution_credentials
+
+    def execution_environment(config: dict) -> dict[str, str]:
+        """AWS_EXECUTION_ENV as on AWS: SDKs put it into their user agent, by which the call log knows a function's calls."""
+        return {**credentials(config), "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', '')}"}
+
+    lambda_runtime.execution_credentials = lambda_svc.execution_credentials = execution_environment
     invoke = lambda_runtime.Worker.invoke
 
     def typed(self: Any, *arguments: Any, **options: Any) -> dict:

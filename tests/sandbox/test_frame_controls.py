@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from sandbox_process import Sandbox
@@ -98,3 +99,28 @@ def test_controls_are_not_aws_calls(sandbox: Sandbox) -> None:
 def test_the_health_answer_is_json(sandbox: Sandbox) -> None:
     status, content = sandbox.raw("GET", "/_sandbox/health")
     assert (status, json.loads(content)) == (200, {"status": "ok"})
+
+
+def test_what_was_under_way_does_not_survive_a_reset(sandbox: Sandbox) -> None:
+    iam = sandbox.client("iam")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+    role = iam.create_role(RoleName="machine", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    put = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:sns:createTopic",
+        "Parameters": {"Name": "late"},
+        "End": True,
+    }
+    definition = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "Next": "Put"}, "Put": put}}
+    machines = sandbox.client("stepfunctions")
+    arn = machines.create_state_machine(name="m", definition=json.dumps(definition), roleArn=role)["stateMachineArn"]
+    machines.start_execution(stateMachineArn=arn)
+    sandbox.control("POST", "reset")
+    time.sleep(1.5)
+    assert sandbox.client("sns").list_topics()["Topics"] == []
+    assert [call["action"] for call in sandbox.calls()] == ["ListTopics"]

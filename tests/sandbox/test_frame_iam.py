@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import time
+import zipfile
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from sandbox_process import Sandbox
 
@@ -223,3 +227,77 @@ def test_a_group_from_a_template_needs_the_right_to_launch(sandbox: Sandbox) -> 
             assert error.response["Error"]["Code"] == "AccessDenied"
             allowed[name] = False
     assert allowed == {"nothing": False, "launch": False, "role": False, "both": True}
+
+
+FUNCTION = """
+import boto3
+
+def handler(event, context):
+    boto3.client("ssm").put_parameter(Name=event["name"], Value="x", Type="String", Overwrite=True)
+    return "done"
+"""
+
+
+def test_a_function_may_do_what_its_role_may(sandbox: Sandbox) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("app.py", FUNCTION)
+    mine = f"arn:aws:ssm:*:{ACCOUNT}:parameter/mine/*"
+    role = make_role(sandbox, "function", "lambda", allow("ssm:PutParameter", mine))
+    functions = sandbox.client("lambda", "eu-west-1", config=Config(read_timeout=60))
+    functions.create_function(
+        FunctionName="f",
+        Runtime="python3.12",
+        Role=role,
+        Handler="app.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=30,
+    )
+    answers = {}
+    for name in ("/mine/x", "/other/x"):
+        payload = json.dumps({"name": name}).encode()
+        answers[name] = json.load(functions.invoke(FunctionName="f", Payload=payload)["Payload"])
+    assert answers["/mine/x"] == "done"
+    assert "AccessDeniedException" in answers["/other/x"]["errorMessage"]
+    assert answers["/other/x"]["errorType"] == "AccessDeniedException"
+    calls = [call for call in sandbox.calls() if call["action"] == "PutParameter"]
+    assert {(call["principal"], call["via"], call["region"]) for call in calls} == {
+        (f"arn:aws:sts::{ACCOUNT}:assumed-role/function/f", "lambda", "eu-west-1")
+    }
+
+
+STACK = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "made"}}}}
+
+
+def ended(sandbox: Sandbox, name: str) -> str:
+    stacks = sandbox.client("cloudformation")
+    for _ in range(100):
+        status = stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+        if not status.endswith("_IN_PROGRESS"):
+            return status
+        time.sleep(0.1)
+    raise AssertionError(f"{name} stays {status}")
+
+
+def test_a_stack_is_made_with_the_rights_of_its_caller(sandbox: Sandbox) -> None:
+    weak = User(sandbox, allow("cloudformation:*"), name="weak")
+    strong = User(sandbox, allow("cloudformation:*"), allow("sns:*"), name="strong")
+    outcome = {}
+    for name, user in (("weak", weak), ("strong", strong)):
+        user.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(STACK))
+        outcome[name] = ended(sandbox, name)
+    assert outcome == {"weak": "ROLLBACK_COMPLETE", "strong": "CREATE_COMPLETE"}
+    calls = [call for call in sandbox.calls() if call["action"] == "CreateTopic"]
+    assert [(call["principal"], call["via"], call["code"]) for call in calls] == [
+        (weak.arn, "cloudformation", "AuthorizationError"),
+        (strong.arn, "cloudformation", None),
+    ]
+
+
+def test_a_stack_is_made_with_the_rights_of_its_role(sandbox: Sandbox) -> None:
+    role = make_role(sandbox, "stack", "cloudformation", allow("sns:*"))
+    user = User(sandbox, allow("cloudformation:*"), allow("iam:PassRole", role))
+    user.client("cloudformation").create_stack(StackName="s", TemplateBody=json.dumps(STACK), RoleARN=role)
+    assert ended(sandbox, "s") == "CREATE_COMPLETE"
+    [call] = [call for call in sandbox.calls() if call["action"] == "CreateTopic"]
+    assert call["principal"].startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/stack/")
