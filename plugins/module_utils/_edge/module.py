@@ -11,11 +11,14 @@ from typing import Any
 from typing import NoReturn
 
 try:
+    import boto3
     from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore.
 
 from ansible.module_utils.common.warnings import warn
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
@@ -25,24 +28,39 @@ RETRIES = {"mode": "standard", "total_max_attempts": 5}
 
 
 class Clients:
-    """Plain botocore clients by service and region, one each; the module's own region unless another is named."""
+    """Plain botocore clients by service and region, one each; the module's own region unless another is named.
+
+    All of them share one session: its loader reads each service model once, and a client costs a fifth.
+    """
 
     def __init__(self, module: AnsibleAWSModule, connect_timeout: int = 10, read_timeout: int = 60) -> None:
         self._module = module
-        self._config = {
-            "retries": RETRIES,
-            "connect_timeout": connect_timeout,
-            "read_timeout": read_timeout,
-            "max_pool_connections": 16,
-        }
+        self._region, self._endpoint, parameters = get_aws_connection_info(module)
+        self._config = Config(
+            retries=RETRIES, connect_timeout=connect_timeout, read_timeout=read_timeout, max_pool_connections=16
+        ).merge(parameters.pop("aws_config", None) or Config())
+        profile = parameters.pop("profile_name", None)
+        self._parameters = parameters
         self._known: dict[tuple[str, str | None], Any] = {}
+        self._session = self._made(lambda: boto3.session.Session(profile_name=profile))
 
     def __call__(self, service: str, region: str | None = None) -> Any:
-        key = (service, region)
+        key = (service, region or self._region)
         if key not in self._known:
-            extra = {"region": region} if region else {}
-            self._known[key] = self._module.client(service, config=Config(**self._config), **extra)
+            if key[1] is None:
+                self._module.fail_json(msg="region: one is needed, as an option, in the environment or in the profile")
+            self._known[key] = self._made(
+                lambda: self._session.client(
+                    service, region_name=key[1], endpoint_url=self._endpoint, config=self._config, **self._parameters
+                )
+            )
         return self._known[key]
+
+    def _made(self, make: Callable[[], Any]) -> Any:
+        try:
+            return make()
+        except (BotoCoreError, ValueError) as error:
+            self._module.fail_json(msg=f"could not connect to AWS: {error}")
 
 
 def run_module(module: AnsibleAWSModule, action: Callable[[AnsibleAWSModule], dict[str, Any]]) -> NoReturn:
