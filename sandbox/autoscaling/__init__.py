@@ -12,6 +12,7 @@ from typing import Any
 from moto.autoscaling.responses import AutoScalingResponse
 
 from sandbox.autoscaling import interruption
+from sandbox.autoscaling import journal
 from sandbox.autoscaling.actions import GroupActions
 from sandbox.autoscaling.attachments import AttachmentActions
 from sandbox.autoscaling.engine import Engine
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sandbox.context import Context
 
 NEEDS = [
+    *journal.NEEDS,
     "moto.autoscaling.responses.AutoScalingResponse.create_auto_scaling_group",
     "moto.autoscaling.responses.AutoScalingResponse.call_action",
     "moto.core.responses.BaseResponse.parse_parameters",

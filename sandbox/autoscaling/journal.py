@@ -9,6 +9,7 @@ Sources: EC2 Auto Scaling user guide, "Amazon EC2 Auto Scaling events reference"
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from datetime import UTC
@@ -16,12 +17,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
 
+from ministack.services import sns
+
 from sandbox.autoscaling.groups import Group
 from sandbox.autoscaling.groups import Member
 from sandbox.ec2.instances import instance_arn
 
 if TYPE_CHECKING:
     from sandbox.context import Context
+
+NEEDS = ["ministack.services.sns.publish_internal", "ministack.services.sns.SnsPublishError"]
 
 LONGEST_MESSAGE = 255
 KEPT = 1000
@@ -110,17 +115,13 @@ class Journal:
     def _notify(self, group: Group, topic: str, message: dict[str, Any]) -> None:
         """Publish from another thread: the caller holds moto's lock."""
 
+        event = message["Event"].split(":")[1]
+        body = json.dumps({**message, "Service": "AWS Auto Scaling", "AccountId": group.account})
+
         def publish() -> None:
-            client = self._context.client("sns", group.region)
-            try:
-                client.publish(
-                    TopicArn=topic,
-                    Subject=f'Auto Scaling: {message["Event"].split(":")[1]} for group "{group.name}"'[:100],
-                    Message=json.dumps({**message, "Service": "AWS Auto Scaling", "AccountId": group.account}),
-                )
-            except client.exceptions.ClientError:
-                # A topic that is gone or closed to Auto Scaling loses the notification, as on AWS.
-                return
+            # Auto Scaling's own call, not the account's: it stays out of the call log. A topic that is gone loses it.
+            with contextlib.suppress(sns.SnsPublishError):
+                sns.publish_internal(topic, body, f'Auto Scaling: {event} for group "{group.name}"'[:100])
 
         self._context.schedule(0, publish)
 

@@ -195,8 +195,8 @@ def _configure(group: Group, request: dict[str, Any]) -> None:
         group.template, group.policy, group.distribution = template, None, Distribution()
         return
     asked = request["MixedInstancesPolicy"]
-    launch = asked.get("LaunchTemplate") or (group.policy or {}).get("LaunchTemplate")
-    if not launch:
+    launch = asked.get("LaunchTemplate") or _kept(group)
+    if not launch.get("LaunchTemplateSpecification"):
         raise invalid("MixedInstancesPolicy must contain a LaunchTemplate.")
     base = specification(group, launch["LaunchTemplateSpecification"])
     data = launchable(group, base)
@@ -213,6 +213,20 @@ def _configure(group: Group, request: dict[str, Any]) -> None:
         "InstancesDistribution": shown,
     }
     group.distribution = distribution
+
+
+def _kept(group: Group) -> dict[str, Any]:
+    """The policy's template and overrides as a request would name them: a stored specification has id and name."""
+    launch = (group.policy or {}).get("LaunchTemplate")
+    if launch is None:
+        return {}
+
+    def named(stored: dict[str, str]) -> dict[str, str]:
+        return {key: value for key, value in stored.items() if key != "LaunchTemplateName"}
+
+    key = "LaunchTemplateSpecification"
+    overrides = [{**each, key: named(each[key])} if each.get(key) else each for each in launch["Overrides"]]
+    return {key: named(launch[key]), "Overrides": overrides}
 
 
 def specification(group: Group, asked: dict[str, Any]) -> dict[str, str]:
@@ -255,7 +269,7 @@ def launchable(group: Group, template: dict[str, str]) -> dict[str, Any]:
     problem = None
     if not data.get("ImageId"):
         problem = "The request must contain the parameter ImageId"
-    elif not data["ImageId"].startswith("resolve:ssm:") and data["ImageId"] not in backend.amis:
+    elif lookups.image_id(group.account, group.region, data["ImageId"]) not in backend.amis:
         problem = f"The image id '[{data['ImageId']}]' does not exist"
     groups = list(data.get("SecurityGroupIds") or [])
     for interface in data.get("NetworkInterfaces") or []:
@@ -263,7 +277,7 @@ def launchable(group: Group, template: dict[str, str]) -> dict[str, Any]:
     missing = [each for each in groups if backend.get_security_group_from_id(each) is None]
     if missing:
         problem = problem or f"The security group '{missing[0]}' does not exist"
-    if data.get("KeyName") and data["KeyName"] not in backend.keypairs:
+    if data.get("KeyName") and data["KeyName"] not in backend.key_pairs:
         problem = problem or f"The key pair '{data['KeyName']}' does not exist"
     profile = data.get("IamInstanceProfile")
     if profile and not problem:

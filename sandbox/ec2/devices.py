@@ -26,7 +26,11 @@ def merged(*layers: list[Mapping] | None) -> list[Mapping]:
             if entry.get("NoDevice") is not None:
                 devices.pop(name, None)
                 continue
-            ebs = {**devices.get(name, {}).get("Ebs", {}), **_present(entry.get("Ebs"))}
+            base, given = devices.get(name, {}).get("Ebs", {}), _present(entry.get("Ebs"))
+            if given.get("VolumeType", base.get("VolumeType")) != base.get("VolumeType"):
+                # What the image says of speed is meant for its own volume type.
+                base = {key: value for key, value in base.items() if key not in ("Iops", "Throughput")}
+            ebs = {**base, **given}
             devices[name] = {"DeviceName": name, "Ebs": ebs}
     return list(devices.values())
 

@@ -224,7 +224,7 @@ class _Extra:
         self._monitored = asked or (data.get("Monitoring") or {}).get("Enabled") is True
         self._ebs_optimized = bool(options.get("ebs_optimized") or data.get("EbsOptimized"))
         self._key_name = options.get("key_name") or data.get("KeyName")
-        if self._key_name and self._key_name not in backend.keypairs:
+        if self._key_name and self._key_name not in backend.key_pairs:
             raise LaunchError("InvalidKeyPair.NotFound", f"The key pair '{self._key_name}' does not exist")
         profile = data.get("IamInstanceProfile") or {}
         name = options.get("iam_instance_profile_name") or profile.get("Name")
@@ -287,7 +287,7 @@ def _default_subnet(backend: Any, zone: str | None) -> tuple[str | None, str]:
 def _image(backend: Any, image_id: str | None) -> Any:
     if not image_id:
         raise LaunchError("MissingParameter", "The request must contain the parameter ImageId")
-    image = backend.amis.get(image_id)
+    image = backend.amis.get(lookups.image_id(backend.account_id, backend.region_name, image_id))
     if image is None:
         raise LaunchError("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
     return image

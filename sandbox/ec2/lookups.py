@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,26 @@ from typing import Any
 from ministack.core import responses
 from ministack.services import iam
 from ministack.services import kms
+from ministack.services import ssm
 from moto.core.exceptions import ServiceException
 from moto.utilities.utils import get_partition
 
-NEEDS = ["ministack.services.iam._instance_profiles", "ministack.services.kms._resolve_key"]
+NEEDS = [
+    "ministack.services.iam._instance_profiles",
+    "ministack.services.kms._resolve_key",
+    "ministack.services.ssm._get_parameter",
+]
+
+_BY_PARAMETER = "resolve:ssm:"
+
+
+def image_id(account: str, region: str, given: str | None) -> str | None:
+    """An image id as it is, or the value of the parameter that `resolve:ssm:<name>` names; None where that is missing."""
+    if not given or not given.startswith(_BY_PARAMETER):
+        return given
+    with responses.request_scope(account, region):
+        status, _, body = ssm._get_parameter({"Name": given.removeprefix(_BY_PARAMETER)})
+    return json.loads(body)["Parameter"]["Value"] if status == 200 else None
 
 
 def instance_profile(name: str | None, arn: str | None) -> SimpleNamespace:

@@ -6,18 +6,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from moto.core.exceptions import ServiceException
 from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ec2.responses import EC2Response
 
 NEEDS = [
     "moto.ec2.models.EC2Backend.delete_subnet",
     "moto.ec2.models.EC2Backend.delete_security_group",
     "moto.ec2.models.EC2Backend.delete_vpc",
     "moto.ec2.models.EC2Backend.detach_internet_gateway",
+    "moto.ec2.models.EC2Backend.create_vpc_endpoint",
+    "moto.ec2.responses.EC2Response.modify_vpc_endpoint",
     "moto.ec2.models.EC2Backend.delete_vpc_endpoints",
     "moto.ec2.models.EC2Backend.delete_nat_gateway",
     "moto.ec2.models.EC2Backend.delete_network_interface",
@@ -28,6 +32,8 @@ _delete_subnet = EC2Backend.delete_subnet
 _delete_security_group = EC2Backend.delete_security_group
 _delete_vpc = EC2Backend.delete_vpc
 _detach_internet_gateway = EC2Backend.detach_internet_gateway
+_create_vpc_endpoint = EC2Backend.create_vpc_endpoint
+_modify_vpc_endpoint = EC2Response.modify_vpc_endpoint
 _delete_vpc_endpoints = EC2Backend.delete_vpc_endpoints
 _delete_nat_gateway = EC2Backend.delete_nat_gateway
 _delete_network_interface = EC2Backend.delete_network_interface
@@ -94,11 +100,39 @@ def detach_internet_gateway(self: Any, internet_gateway_id: str, vpc_id: str) ->
 def delete_vpc_endpoints(self: Any, vpce_ids: list[str] | None = None) -> Any:
     """What was deleted is gone: moto keeps it describable, and fails when it is deleted again."""
     known = [each for each in vpce_ids or [] if each in self.vpc_end_points]
+    for endpoint_id in known:
+        endpoint = self.vpc_end_points[endpoint_id]
+        endpoint.vpc_endpoint_type = endpoint.vpc_endpoint_type or "Gateway"
     result = _delete_vpc_endpoints(self, known)
     for endpoint_id in known:
         del self.vpc_end_points[endpoint_id]
         self.tags.pop(endpoint_id, None)
     return result
+
+
+def create_vpc_endpoint(self: Any, *arguments: Any, **named: Any) -> Any:
+    """Private DNS is for interface endpoints; moto says that gateway endpoints have it."""
+    endpoint = _create_vpc_endpoint(self, *arguments, **named)
+    if endpoint.vpc_endpoint_type == "Gateway":
+        endpoint.private_dns_enabled = False
+    return endpoint
+
+
+def modify_vpc_endpoint(self: Any) -> Any:
+    """moto takes neither PrivateDnsEnabled nor ResetPolicy."""
+    answer = _modify_vpc_endpoint(self)
+    endpoint = self.ec2_backend.vpc_end_points[self._get_param("VpcEndpointId")]
+    private = self._get_param("PrivateDnsEnabled")
+    if private is not None:
+        endpoint.private_dns_enabled = str(private).lower() == "true"
+    if str(self._get_param("ResetPolicy")).lower() == "true":
+        endpoint.policy_document = json.dumps(
+            {
+                "Version": "2008-10-17",
+                "Statement": [{"Action": "*", "Effect": "Allow", "Principal": "*", "Resource": "*"}],
+            }
+        )
+    return answer
 
 
 def delete_nat_gateway(self: Any, nat_gateway_id: str) -> Any:
@@ -135,6 +169,7 @@ def _undescribed(group: dict[str, str]) -> dict[str, str]:
 
 
 def install() -> None:
+    EC2Response.modify_vpc_endpoint = modify_vpc_endpoint
     SecurityGroupRule.description = property(rule_description)
     SecurityGroupRule.__eq__ = same_rule
     for function in (
@@ -142,6 +177,7 @@ def install() -> None:
         delete_security_group,
         delete_vpc,
         detach_internet_gateway,
+        create_vpc_endpoint,
         delete_vpc_endpoints,
         delete_nat_gateway,
         delete_network_interface,
