@@ -155,11 +155,20 @@ class Schema:
             }
         if isinstance(value, list) and isinstance(expected, list):
             items = schema.get("items", {})
-            return [
-                self._project(item, expected[min(number, len(expected) - 1)], items) if expected else item
-                for number, item in enumerate(value)
-            ]
+            return [self._project_item(item, number, value, expected, items) for number, item in enumerate(value)]
         return value
+
+    def _project_item(self, item: Any, number: int, value: list, expected: list, schema: Any) -> Any:
+        """One element, on the expected one that it is; else on that of its place; else on what any of them sets."""
+        for wanted in expected:
+            if self._project(item, wanted, schema) == wanted:
+                return wanted
+        if len(value) == len(expected):
+            return self._project(item, expected[number], schema)
+        union: dict = {}
+        for wanted in expected:
+            union.update(wanted if isinstance(wanted, dict) else {})
+        return self._project(item, union, schema) if union else item
 
 
 def _at(value: Any, path: list[str]) -> Any:

@@ -165,6 +165,8 @@ def _templates() -> None:
     def validated(template: dict, conditions: dict, params: dict | None = None) -> None:
         validate(template, conditions, params=params)
         definitions = template.get("Resources") or {}
+        if not definitions:
+            raise ValueError("Template format error: At least one Resources member must be defined.")
         known = {*definitions, *(template.get("Parameters") or {}), *PSEUDO}
         for section, block in (("Resources", definitions), ("Outputs", template.get("Outputs") or {})):
             parts = [item.get("Properties") if section == "Resources" else item.get("Value") for item in block.values()]

@@ -113,7 +113,7 @@ def delete_vpc_endpoints(self: Any, vpce_ids: list[str] | None = None) -> Any:
 def create_vpc_endpoint(self: Any, *arguments: Any, **named: Any) -> Any:
     """Private DNS is for interface endpoints; moto says that gateway endpoints have it."""
     endpoint = _create_vpc_endpoint(self, *arguments, **named)
-    if endpoint.vpc_endpoint_type == "Gateway":
+    if endpoint.vpc_endpoint_type in (None, "Gateway"):
         endpoint.private_dns_enabled = False
     return endpoint
 
