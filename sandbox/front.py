@@ -121,21 +121,21 @@ class Front:
             "client": ("127.0.0.1", 0),
             "server": ("127.0.0.1", self._context.port),
         }
-        return await self.serve(_request(scope, _bytes(body)), scope)
+        return await self.serve(_request(scope, _bytes(body)), scope, inner=True)
 
-    async def serve(self, request: Request, scope: dict) -> Reply:
+    async def serve(self, request: Request, scope: dict, inner: bool = False) -> Reply:
         """Answer one request. Raises LostAnswer where a fault says that the client is to hear nothing."""
         if not request.service:
             return await _ministack(scope, request.body)
         try:
-            return await self._judged(request, scope)
+            return await self._judged(request, scope, inner)
         except LostAnswer:
             raise
         except Exception:
             traceback.print_exc()
             return error_reply(request.protocol, 500, "InternalFailure", "the sandbox failed: see its standard error")
 
-    async def _judged(self, request: Request, scope: dict) -> Reply:
+    async def _judged(self, request: Request, scope: dict, inner: bool) -> Reply:
         outer = calls.current.get()
         if outer is not None and self._context.calls.is_over(outer):
             # A stack or an execution from before the reset must not go on filling the empty sandbox.
@@ -143,7 +143,7 @@ class Front:
                 request.protocol, 400, "SandboxWasReset", "The call that this one belongs to was ended by a reset."
             )
         principal = identity.principal(request.access_key)
-        call = self._context.calls.begin(request, principal, _via(request, outer))
+        call = self._context.calls.begin(request, principal, _via(request, outer, inner))
         token = calls.current.set(call)
         try:
             reply = await self._context.faults.before(call, request)
@@ -195,10 +195,13 @@ def _request(scope: dict, body: bytes) -> Request:
     )
 
 
-def _via(request: Request, outer: Call | None) -> str | None:
+def _via(request: Request, outer: Call | None, inner: bool) -> str | None:
     """The service on whose account the call is made: None for a client's own."""
     if outer is not None:
         return outer.service
+    if inner:
+        # What runs on a timer of the sandbox: a group that notifies, an agent that reports.
+        return "sandbox"
     return "lambda" if "exec-env/AWS_Lambda" in request.headers.get("user-agent", "") else None
 
 
