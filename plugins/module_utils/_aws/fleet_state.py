@@ -59,6 +59,9 @@ def _read_versions(client: Any, current: dict[str, Any]) -> None:
         versions = list(dict.fromkeys([*(wanted if ours else []), LATEST]))
         found = launch_templates.describe_versions(client, template_id, versions)
         current["versions"] = {item["VersionNumber"]: item["LaunchTemplateData"] for item in found}
+        if not found and versions == [LATEST]:
+            # A template without a latest version is one that was deleted and is still listed.
+            current["template"] = None
     if specification is None:
         return
     if not ours:
