@@ -12,12 +12,13 @@ from sandbox.mends import efs
 from sandbox.mends import eventbridge
 from sandbox.mends import images
 from sandbox.mends import lambdas
+from sandbox.mends import pricing
 from sandbox.mends import quotas
 from sandbox.mends import ssm
 from sandbox.mends import stepfunctions
 from sandbox.mends import tagging
 
-_SERVICES = (images, ssm, efs, backup, eventbridge, lambdas, stepfunctions, tagging, quotas)
+_SERVICES = (images, ssm, efs, backup, eventbridge, lambdas, stepfunctions, tagging, quotas, pricing)
 
 NEEDS: list[str] = [symbol for service in _SERVICES for symbol in service.NEEDS]
 

@@ -166,12 +166,14 @@ def test_an_action_that_the_emulator_lacks_is_answered_at_once(sandbox: Sandbox)
     with pytest.raises(ClientError) as error:
         sandbox.client("ec2").describe_verified_access_trust_providers()
     assert error.value.response["Error"]["Code"] == "InvalidAction"
-    for service, method in (("fis", "list_experiment_templates"), ("pricing", "describe_services"), ("ce", "get_tags")):
-        client = sandbox.client(service, config=UNCHECKED)
+    period = {"Start": "2026-01-01", "End": "2026-01-02"}
+    for service, method, arguments in (
+        ("fis", "list_experiment_templates", {}),
+        ("pricing", "get_attribute_values", {"ServiceCode": "AmazonEC2", "AttributeName": "vcpu"}),
+        ("ce", "get_tags", {"TimePeriod": period}),
+    ):
         with pytest.raises(ClientError) as error:
-            getattr(client, method)(
-                **({"TimePeriod": {"Start": "2026-01-01", "End": "2026-01-02"}} if service == "ce" else {})
-            )
+            getattr(sandbox.client(service), method)(**arguments)
         assert error.value.response["Error"]["Code"] == "UnknownOperationException"
 
 
