@@ -67,3 +67,10 @@ def install(context: Context) -> None:
     from sandbox.cloudformation import wiring
 
     wiring.install(context)
+
+
+def reset(context: Context) -> None:
+    """Forget the locks of stacks that are gone."""
+    from sandbox.cloudformation import workspace
+
+    workspace.forget()

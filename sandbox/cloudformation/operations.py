@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The operations on a stack: create, update, delete, and rolling each back, in dependency order."""
+"""Creating and updating a stack in dependency order, and rolling either back."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from sandbox.cloudformation import drift
 from sandbox.cloudformation import kinds
 from sandbox.cloudformation.kinds.base import Properties
 from sandbox.cloudformation.reasons import Failure
+from sandbox.cloudformation.removal import order_of
+from sandbox.cloudformation.removal import remove
 from sandbox.cloudformation.workspace import RETAINING
 from sandbox.cloudformation.workspace import Abandoned
 from sandbox.cloudformation.workspace import Record
@@ -222,7 +224,9 @@ class Deployment:
         work = self.work
         old = Template(work, self.previous["_template"], self.previous["_resolved_params"])
         active = set(self.template.order())
-        removed = [logical for logical in reversed(_order(old)) if logical in work.resources and logical not in active]
+        removed = [
+            logical for logical in reversed(order_of(old)) if logical in work.resources and logical not in active
+        ]
         removed += [logical for logical in list(work.resources) if logical not in active and logical not in removed]
         if not removed and not self.done.replaced:
             return
@@ -348,72 +352,6 @@ class Deployment:
                 continue
             work.resource_event(logical, kind.kind, "UPDATE_COMPLETE", physical=physical)
         return failed
-
-
-def _order(template: Template) -> list[str]:
-    try:
-        return template.order()
-    except ValueError:
-        return list(template.definitions)
-
-
-def remove(
-    work: Workspace,
-    retain: frozenset[str] = frozenset(),
-    force: bool = False,
-    reason: str = "",
-    failed_create: bool = False,
-) -> None:
-    """Delete a stack: each resource after all that need it.
-
-    One that cannot be deleted keeps what it needs in place too, and leaves the stack DELETE_FAILED; with `force` both are left to
-    themselves. `failed_create`: the delete ends a create, so that only `Retain` retains.
-    """
-    retaining = RETAINING[:1] if failed_create else RETAINING
-    stack = work.stack
-    template = Template(work, stack.get("_template") or {}, stack.get("_resolved_params") or {})
-    work.event("DELETE_IN_PROGRESS", reason)
-    order = _order(template)
-    order += [logical for logical in work.resources if logical not in order]
-    failed: list[str] = []
-    blocked: set[str] = set()
-    names = set(work.resources)
-    for logical in reversed(order):
-        record = work.resources.get(logical)
-        if record is None:
-            continue
-        work.present()
-        if template.policy(logical, "DeletionPolicy") in retaining or logical in retain:
-            work.skip(logical, record)
-        elif logical in blocked:
-            if not force:
-                blocked |= template.needs(logical, names)
-                continue
-            work.skip(logical, record)
-            blocked |= template.needs(logical, names)
-        else:
-            try:
-                work.delete(logical, record)
-            except Failure:
-                blocked |= template.needs(logical, names)
-                if not force:
-                    failed.append(logical)
-                    continue
-                work.skip(logical, record)
-        work.resources.pop(logical, None)
-    if failed:
-        work.event("DELETE_FAILED", f"The following resource(s) failed to delete: [{', '.join(sorted(failed))}]. ")
-        return
-    for name in [name for name, export in cloudformation._exports.items() if export["StackId"] == work.id]:
-        cloudformation._exports.pop(name, None)
-    stack["DeletionTime"] = now_iso()
-    work.event("DELETE_COMPLETE")
-    # Its name is free from now on; by its id it is still described.
-    if cloudformation._stacks.get(work.name) is stack:
-        cloudformation._stacks.pop(work.name)
-        cloudformation._stacks[work.id] = stack
-    for identifier in [key for key, value in cloudformation._change_sets.items() if value.get("StackId") == work.id]:
-        cloudformation._change_sets.pop(identifier, None)
 
 
 def continue_rollback(work: Workspace, skipped: frozenset[str]) -> None:

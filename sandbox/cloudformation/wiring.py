@@ -27,7 +27,7 @@ from sandbox.cloudformation.actions import Actions
 from sandbox.cloudformation.changesets import ChangeSets
 from sandbox.cloudformation.operations import Deployment
 from sandbox.cloudformation.operations import continue_rollback
-from sandbox.cloudformation.operations import remove
+from sandbox.cloudformation.removal import remove
 from sandbox.cloudformation.workspace import Workspace
 
 if TYPE_CHECKING:

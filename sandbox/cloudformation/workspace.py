@@ -36,6 +36,11 @@ RETAINING = ("Retain", "RetainExceptOnCreate")
 _locks: dict[str, threading.RLock] = {}
 
 
+def forget() -> None:
+    """Drop the locks: the stacks they were for are gone, and an operation that still runs keeps its own."""
+    _locks.clear()
+
+
 class Abandoned(Exception):
     """The stack is no longer there: the sandbox was reset, or the stack is being deleted."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from botocore.exceptions import ClientError
 from sandbox_process import ROOT
 from sandbox_process import Sandbox
 
@@ -164,6 +165,16 @@ def as_list(parameters: dict[str, Any] | None) -> list[dict[str, Any]]:
         else {"ParameterKey": key, "ParameterValue": str(value)}
         for key, value in (parameters or {}).items()
     ]
+
+
+def refused(operation: Any, **arguments: Any) -> tuple[str, str]:
+    """Code and message of the error that an operation has to end in."""
+    try:
+        operation(**arguments)
+    except ClientError as refusal:
+        error = refusal.response["Error"]
+        return error["Code"], error["Message"]
+    raise AssertionError("it was not refused")
 
 
 class Oracle:

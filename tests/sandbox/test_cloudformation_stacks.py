@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -15,6 +14,7 @@ from sandbox_process import Sandbox
 from stack_tools import DATA
 from stack_tools import NOTHING
 from stack_tools import Stacks
+from stack_tools import refused
 
 TEMPLATE = """
 Parameters:
@@ -44,13 +44,6 @@ COMPLETE = "CREATE_COMPLETE"
 @pytest.fixture
 def stacks(sandbox: Sandbox) -> Stacks:
     return Stacks(sandbox)
-
-
-def refused(operation: Any, **arguments: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        operation(**arguments)
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 def retention(stacks: Stacks, name: str = "/t/logs") -> int | None:
@@ -220,6 +213,36 @@ def test_a_failed_update_goes_back(stacks: Stacks) -> None:
     assert stacks.update("one", None, {"Days": 14})["StackStatus"] == "UPDATE_COMPLETE"
 
 
+def test_a_rollback_that_fails_can_be_continued(stacks: Stacks) -> None:
+    stacks.create("one", TEMPLATE)
+    stacks.sandbox.control("POST", "faults", [{"service": "ec2", "action": "CreateSubnet", "delay": 1.5}])
+    stacks.api.update_stack(
+        StackName="one",
+        UsePreviousTemplate=True,
+        Parameters=[{"ParameterKey": "Bad", "ParameterValue": "yes"}, {"ParameterKey": "Days", "ParameterValue": "14"}],
+    )
+    deadline = time.monotonic() + 30
+    while retention(stacks) != 14 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    fault = {
+        "service": "logs",
+        "action": "PutRetentionPolicy",
+        "code": "OperationAbortedException",
+        "status": 400,
+        "times": 1,
+    }
+    stacks.sandbox.control("POST", "faults", [fault])
+    stack = stacks.wait("one")
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
+    assert stack["StackStatusReason"] == "The following resource(s) failed to update: [Logs]. "
+    with pytest.raises(ClientError, match="UPDATE_ROLLBACK_FAILED state and can not be updated"):
+        stacks.update("one", None)
+    stacks.api.continue_update_rollback(StackName="one")
+    time.sleep(0.2)
+    assert stacks.wait("one")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert retention(stacks) == 7 and set(stacks.physical("one")) == {"Logs", "Topic"}
+
+
 def test_a_removed_resource_goes_at_the_end(stacks: Stacks) -> None:
     stacks.create("one", TEMPLATE)
     start = TEMPLATE.index("  Logs:")
@@ -364,85 +387,6 @@ def test_termination_protection(stacks: Stacks) -> None:
     assert stacks.delete("one")["StackStatus"] == "DELETE_COMPLETE"
 
 
-def test_capabilities(stacks: Stacks) -> None:
-    body = (DATA / "region.yml").read_text()
-    given = [{"ParameterKey": key, "ParameterValue": "x"} for key in ("Vpc", "Subnets", "Group")]
-    for capabilities in ([], ["CAPABILITY_IAM"]):
-        code, message = refused(
-            stacks.api.create_stack, StackName="one", TemplateBody=body, Parameters=given, Capabilities=capabilities
-        )
-        assert code == "InsufficientCapabilitiesException"
-        assert message == "Requires capabilities : [CAPABILITY_NAMED_IAM]"
-
-
-PARAMETERS = {
-    "pattern": ({"Prefix": "T1"}, "Parameter 'Prefix' must match pattern [a-z]+"),
-    "values": ({"Days": "3"}, "Parameter 'Days'"),
-    "number": ({"Days": "many"}, "Parameter 'Days'"),
-}
-
-
-@pytest.mark.parametrize("which", PARAMETERS)
-def test_parameters(stacks: Stacks, which: str) -> None:
-    values, text = PARAMETERS[which]
-    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
-    code, message = refused(stacks.api.create_stack, StackName="one", TemplateBody=TEMPLATE, Parameters=given)
-    assert code == "ValidationError" and message.startswith(text)
-    assert stacks.api.describe_stacks()["Stacks"] == []
-
-
-REFUSED = {
-    "no value": ("Parameters: {P: {Type: String}}\nResources: {A: {Type: AWS::SQS::Queue}}", "Parameter"),
-    "no resources": ("Description: none", "Template format error: At least one Resources member must be defined."),
-    "unknown kind": (
-        "Resources: {A: {Type: AWS::SQS::Kew}}",
-        "Template format error: Unrecognized resource types: [AWS::SQS::Kew]",
-    ),
-    "unknown name": (
-        "Resources: {A: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref B}}}",
-        "Template format error: Unresolved resource dependencies [B] in the Resources block of the template",
-    ),
-    "unknown output": (
-        "Resources: {A: {Type: AWS::SQS::Queue}}\nOutputs: {O: {Value: !Ref B}}",
-        "Template format error: Unresolved resource dependencies [B] in the Outputs block of the template",
-    ),
-    "circle": (
-        "Resources: {A: {Type: AWS::SQS::Queue, DependsOn: B}, B: {Type: AWS::SQS::Queue, DependsOn: A}}",
-        "Circular dependency between resources: [A, B]",
-    ),
-    "too long": ("Resources: {A: {Type: AWS::SQS::Queue}}\n#" + "x" * 51200, "1 validation error detected: Value "),
-    "no yaml": ("Resources: {", "Template format error"),
-}
-
-
-@pytest.mark.parametrize("which", REFUSED)
-def test_templates_that_are_refused(stacks: Stacks, which: str) -> None:
-    body, text = REFUSED[which]
-    code, message = refused(stacks.api.create_stack, StackName="one", TemplateBody=body)
-    assert code == "ValidationError" and message.startswith(text)
-    if which == "too long":
-        assert message.endswith("Member must have length less than or equal to 51200")
-        stacks.create("two", TEMPLATE)
-        assert refused(stacks.api.update_stack, StackName="two", TemplateBody=body)[0] == "ValidationError"
-        assert refused(stacks.api.validate_template, TemplateBody=body)[0] == "ValidationError"
-
-
-PROPERTIES = {
-    "unknown": ("{QueueNam: a}", "#: extraneous key [QueueNam] is not permitted"),
-    "type": ("{DelaySeconds: soon}", "#/DelaySeconds: expected type: Integer, found: String"),
-    "read only": ("{Arn: a}", "#: extraneous key [Arn] is not permitted"),
-    "shape": ("{QueueName: [a]}", "#/QueueName: expected type: String, found: JSONArray"),
-}
-
-
-@pytest.mark.parametrize("which", PROPERTIES)
-def test_properties_that_are_refused(stacks: Stacks, which: str) -> None:
-    properties, text = PROPERTIES[which]
-    stack = stacks.create("one", f"Resources: {{A: {{Type: AWS::SQS::Queue, Properties: {properties}}}}}")
-    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
-    assert stacks.reasons("one")["A"] == f"Properties validation failed for resource A with message: {text}"
-
-
 def test_an_unknown_attribute_fails(stacks: Stacks) -> None:
     stacks.create(
         "one",
@@ -490,6 +434,22 @@ def test_a_delete_ends_a_create(stacks: Stacks) -> None:
     assert stacks.wait(identifier)["StackStatus"] == "DELETE_COMPLETE"
     own = [{"Name": "is-default", "Values": ["false"]}]
     assert stacks.client("ec2").describe_vpcs(Filters=own)["Vpcs"] == []
+
+
+def test_regions_at_once(sandbox: Sandbox) -> None:
+    body = (DATA / "network.yml").read_text()
+    regions = [Stacks(sandbox, region) for region in ("us-east-1", "us-west-2", "eu-west-1", "ap-northeast-1")]
+    for stacks in regions:
+        stacks.api.create_stack(StackName="net", TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
+    for stacks in regions:
+        assert stacks.wait("net")["StackStatus"] == COMPLETE
+        own = [{"Name": "is-default", "Values": ["false"]}]
+        assert len(stacks.client("ec2").describe_vpcs(Filters=own)["Vpcs"]) == 1
+    for stacks in regions:
+        stacks.api.delete_stack(StackName="net")
+    for stacks in regions:
+        identifier = stacks.api.list_stacks()["StackSummaries"][0]["StackId"]
+        assert stacks.wait(identifier)["StackStatus"] == "DELETE_COMPLETE"
 
 
 def test_forty_resources_take_seconds(stacks: Stacks) -> None:

@@ -6,87 +6,68 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.amazon.aws.plugins.modules import cloudformation
 from sandbox_process import Sandbox
 from stack_tools import DATA
 from stack_tools import Stacks
 
-PLAYBOOK = """
-- hosts: localhost
-  gather_facts: false
-  tasks:
-    - amazon.aws.cloudformation:
-        stack_name: "{{ item.name }}"
-        state: "{{ state }}"
-        template_body: "{{ lookup('file', item.file) if state == 'present' else omit }}"
-        template_parameters: "{{ item.parameters | default({}) | combine(change) if state == 'present' else {} }}"
-        capabilities: [CAPABILITY_NAMED_IAM]
-        on_create_failure: DELETE
-        tags: "{{ tags }}"
-      loop: "{{ stacks }}"
-      loop_control: {label: "{{ item.name }}"}
-      register: done
-      ignore_errors: true
-    - copy:
-        dest: "{{ report }}"
-        content: "{{ done.results | to_json }}"
-      check_mode: false
-"""
-
 
 class Player:
-    """Runs the stock module on a list of stacks and gives each one's result."""
+    """Runs the stock module, in this process, on one stack after the other and gives their results."""
 
-    def __init__(self, sandbox: Sandbox, scratch: Path) -> None:
-        self._sandbox = sandbox
-        self._playbook = scratch / "play.yml"
-        self._playbook.write_text(PLAYBOOK)
-        self._report = scratch / "report.json"
-        self._scratch = scratch
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._url = sandbox.url
 
     def __call__(
         self,
-        stacks: list[dict],
+        stacks: list[dict[str, Any]],
         state: str = "present",
         check: bool = False,
-        change: dict | None = None,
+        change: dict[str, str] | None = None,
         tag: str = "1",
-    ) -> Any:
-        variables = {
-            "stacks": stacks,
+    ) -> list[dict[str, Any]]:
+        return [self._run(stack, state, check, change or {}, tag) for stack in stacks]
+
+    def _run(self, stack: dict[str, Any], state: str, check: bool, change: dict[str, str], tag: str) -> dict[str, Any]:
+        arguments = {
+            "stack_name": stack["name"],
             "state": state,
-            "change": change or {},
+            "capabilities": ["CAPABILITY_NAMED_IAM"],
+            "on_create_failure": "DELETE",
             "tags": {"deployment": tag},
-            "report": str(self._report),
+            "endpoint_url": self._url,
+            "access_key": "testing",
+            "secret_key": "testing",
+            "region": "us-east-1",
         }
-        environment = {
-            **os.environ,
-            "AWS_ENDPOINT_URL": self._sandbox.url,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_REGION": "us-east-1",
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_LOCAL_TEMP": str(self._scratch / "local"),
-            "ANSIBLE_REMOTE_TEMP": str(self._scratch / "remote"),
-        }
-        program = Path(sys.executable).with_name("ansible-playbook")
-        command = [str(program), str(self._playbook), "-i", "localhost,", "-c", "local", "-e", json.dumps(variables)]
-        command += ["-e", json.dumps({"ansible_python_interpreter": sys.executable}), *(["--check"] if check else [])]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(self._report.read_text())
+        if state == "present":
+            parameters = {**stack.get("parameters", {}), **change}
+            arguments |= {"template_body": stack["body"], "template_parameters": parameters}
+        output = io.StringIO()
+        with (
+            patch_module_args({**arguments, "_ansible_check_mode": check}),
+            contextlib.redirect_stdout(output),
+            contextlib.suppress(SystemExit),
+        ):
+            cloudformation.main()
+        return json.loads(output.getvalue())
 
 
 @pytest.fixture
-def play(sandbox: Sandbox, tmp_path: Path) -> Player:
-    return Player(sandbox, tmp_path)
+def play(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Player]:
+    """The module with short naps: it waits seconds between two looks."""
+    nap = time.sleep
+    monkeypatch.setattr(cloudformation.time, "sleep", lambda seconds: nap(min(seconds, 0.05)))
+    yield Player(sandbox)
 
 
 def truth(stacks: Stacks) -> dict[str, Any]:
@@ -112,7 +93,7 @@ def changed(results: list[dict]) -> list[bool]:
 
 def test_every_step_is_told_as_it_is(sandbox: Sandbox, play: Player) -> None:
     stacks = Stacks(sandbox)
-    network = {"name": "net", "file": str(DATA / "network.yml")}
+    network = {"name": "net", "body": (DATA / "network.yml").read_text()}
     nothing = truth(stacks)
 
     assert changed(play([network], check=True)) == [True]
@@ -120,7 +101,7 @@ def test_every_step_is_told_as_it_is(sandbox: Sandbox, play: Player) -> None:
     assert changed(play([network])) == [True]
     made = stacks.outputs("net")
     parameters = {"Vpc": made["Vpc"], "Subnets": made["Subnets"], "Group": made["Nodes"]}
-    region = {"name": "region", "file": str(DATA / "region.yml"), "parameters": parameters}
+    region = {"name": "region", "body": (DATA / "region.yml").read_text(), "parameters": parameters}
     assert changed(play([region])) == [True]
     present = truth(stacks)
     assert present["clusters"] == 1 and present["vpcs"] == ["10.42.0.0/16"]
@@ -149,7 +130,7 @@ def test_every_step_is_told_as_it_is(sandbox: Sandbox, play: Player) -> None:
 def test_a_create_that_fails_leaves_nothing_and_says_why(sandbox: Sandbox, play: Player) -> None:
     stacks = Stacks(sandbox)
     values = {"Vpc": "vpc-0", "Subnets": "subnet-0,subnet-1", "Group": "sg-0"}
-    broken = {"name": "region", "file": str(DATA / "region.yml"), "parameters": values}
+    broken = {"name": "region", "body": (DATA / "region.yml").read_text(), "parameters": values}
     nothing = truth(stacks)
     (result,) = play([broken])
     assert result["failed"]

@@ -12,6 +12,7 @@ from sandbox.cloudformation.kinds import cloudwatch
 from sandbox.cloudformation.kinds import dynamodb
 from sandbox.cloudformation.kinds import ec2_network
 from sandbox.cloudformation.kinds import ec2_security
+from sandbox.cloudformation.kinds import ec2_traffic
 from sandbox.cloudformation.kinds import ecs
 from sandbox.cloudformation.kinds import efs
 from sandbox.cloudformation.kinds import events
@@ -23,7 +24,22 @@ from sandbox.cloudformation.kinds import s3
 from sandbox.cloudformation.kinds import ssm
 from sandbox.cloudformation.kinds.base import Kind
 
-_MODULES = (cloudwatch, dynamodb, ec2_network, ec2_security, ecs, efs, events, iam, kms, messaging, ministacks, s3, ssm)
+_MODULES = (
+    cloudwatch,
+    dynamodb,
+    ec2_network,
+    ec2_security,
+    ec2_traffic,
+    ecs,
+    efs,
+    events,
+    iam,
+    kms,
+    messaging,
+    ministacks,
+    s3,
+    ssm,
+)
 
 
 @functools.cache

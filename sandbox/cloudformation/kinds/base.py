@@ -68,7 +68,7 @@ class Kind:
 
     kind: str
     service: str
-    # Properties that no API returns, with the reason; `Audit` checks them another way.
+    # Properties that no API returns, with the reason; the test of properties sees to them in another way.
     unreadable: dict[str, str] = {}
 
     def __init__(self) -> None:

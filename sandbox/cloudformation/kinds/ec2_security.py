@@ -18,8 +18,8 @@ from sandbox.cloudformation.kinds.base import gone_is_fine
 from sandbox.cloudformation.kinds.base import is_gone
 from sandbox.cloudformation.kinds.base import request
 from sandbox.cloudformation.kinds.base import same_order
-from sandbox.cloudformation.kinds.ec2_network import Ec2Kind
-from sandbox.cloudformation.kinds.ec2_network import tag_specifications
+from sandbox.cloudformation.kinds.ec2 import Ec2Kind
+from sandbox.cloudformation.kinds.ec2 import tag_specifications
 
 # What EC2 gives every new group of a VPC, and CloudFormation takes away from one whose template has egress rules.
 EVERYTHING_OUT = {"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}
