@@ -10,6 +10,7 @@ from sandbox.context import Context
 from sandbox.mends import backup
 from sandbox.mends import efs
 from sandbox.mends import eventbridge
+from sandbox.mends import iam
 from sandbox.mends import images
 from sandbox.mends import lambdas
 from sandbox.mends import pricing
@@ -18,7 +19,7 @@ from sandbox.mends import ssm
 from sandbox.mends import stepfunctions
 from sandbox.mends import tagging
 
-_SERVICES = (images, ssm, efs, backup, eventbridge, lambdas, stepfunctions, tagging, quotas, pricing)
+_SERVICES = (images, iam, ssm, efs, backup, eventbridge, lambdas, stepfunctions, tagging, quotas, pricing)
 
 NEEDS: list[str] = [symbol for service in _SERVICES for symbol in service.NEEDS]
 

@@ -376,3 +376,14 @@ def test_one_request_at_a_time_does_not_hold_the_others_up(sandbox: Sandbox) -> 
     ssm.describe_parameters()
     assert time.monotonic() - started < 1
     slow.join()
+
+
+def test_every_managed_policy_of_aws_can_be_read(sandbox):
+    """IAM user guide, AWS managed policies: each has a document, whichever service it is for."""
+    iam = sandbox.client("iam")
+    arn = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    assert "ecs:RegisterContainerInstance" in document["Statement"][0]["Action"]
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_policy(PolicyArn="arn:aws:iam::aws:policy/AdminstratorAccess")
