@@ -88,14 +88,7 @@ class Deployment:
             work.stack["_template"], work.stack["_resolved_params"] = template, parameters
 
     def run(self) -> None:
-        """Run to the end, whatever that is; only what the stack then shows tells."""
-        with self.work.lock():
-            try:
-                self._run()
-            except Abandoned:
-                return
-
-    def _run(self) -> None:
+        """Run to the end, whatever that is; only what the stack then shows tells. Raises Abandoned when the stack is taken away."""
         succeeded = self._deploy()
         outputs: tuple[list[dict], dict] = ([], {})
         if succeeded:
@@ -254,11 +247,10 @@ class Deployment:
     def roll_back(self, reason: str = "") -> None:
         """Undo what was done, as RollbackStack does it later on for a stack that was left failed."""
         self.work.stack.pop("_failed_operation", None)
-        with self.work.lock():
-            if self.previous is None:
-                self._roll_back_create(reason)
-            else:
-                self._roll_back_update(reason)
+        if self.previous is None:
+            self._roll_back_create(reason)
+        else:
+            self._roll_back_update(reason)
 
     def _roll_back_create(self, reason: str) -> None:
         work = self.work

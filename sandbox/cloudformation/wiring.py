@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -28,6 +30,7 @@ from sandbox.cloudformation.changesets import ChangeSets
 from sandbox.cloudformation.operations import Deployment
 from sandbox.cloudformation.operations import continue_rollback
 from sandbox.cloudformation.removal import remove
+from sandbox.cloudformation.workspace import Abandoned
 from sandbox.cloudformation.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -125,7 +128,7 @@ def _operations(context: Context) -> None:
             previous=(previous_stack or {}) if is_update else None,
             revert_drift=work.stack.pop("_revert_drift", False),
         )
-        await run_reentrant(deployment.run)
+        await run_reentrant(_alone, work, f"{deployment.prefix}_FAILED", deployment.run)
 
     async def create_then_delete(stack_name: str, stack_id: str, deploying: Any) -> None:
         cloudformation._stacks[stack_name]["_delete_on_failure"] = True
@@ -135,21 +138,37 @@ def _operations(context: Context) -> None:
         work = workspace(stack_name)
         # At once, so that a create that still runs stops; it holds the lock until it has.
         work.stack["StackStatus"] = "DELETE_IN_PROGRESS"
-        await run_reentrant(remove, work, frozenset(retain_resources), force)
+        await run_reentrant(_alone, work, "DELETE_FAILED", remove, work, frozenset(retain_resources), force)
 
     async def roll_back(
         stack_name: str, stack_id: str, stack: dict, operation: dict, reason_override: str = ""
     ) -> None:
-        await run_reentrant(operation["deployment"].roll_back, reason_override)
+        deployment = operation["deployment"]
+        await run_reentrant(_alone, deployment.work, "ROLLBACK_FAILED", deployment.roll_back, reason_override)
 
     async def resume(stack_name: str, stack_id: str, resources_to_skip: Any) -> None:
-        await run_reentrant(continue_rollback, workspace(stack_name), frozenset(resources_to_skip))
+        work = workspace(stack_name)
+        await run_reentrant(
+            _alone, work, "UPDATE_ROLLBACK_FAILED", continue_rollback, work, frozenset(resources_to_skip)
+        )
 
     _everywhere("_deploy_stack_async", deploy)
     _everywhere("_create_then_delete_on_failure", create_then_delete)
     _everywhere("_delete_stack_async", delete)
     _everywhere("_roll_back_operation", roll_back)
     _everywhere("_continue_update_rollback_async", resume)
+
+
+def _alone(work: Workspace, failed: str, operation: Callable[..., None], *arguments: Any) -> None:
+    """Run one operation on a stack while no other does; a fault of ours ends it visibly, not in a stack that hangs."""
+    with work.lock():
+        try:
+            operation(*arguments)
+        except Abandoned:
+            pass
+        except Exception:
+            traceback.print_exc()
+            work.event(failed, "Internal Failure")
 
 
 def _templates() -> None:
