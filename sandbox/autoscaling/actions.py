@@ -18,11 +18,12 @@ from sandbox.autoscaling import hooks
 from sandbox.autoscaling import refresh
 from sandbox.autoscaling import requests
 from sandbox.autoscaling import views
-from sandbox.autoscaling.engine import GROUP_TAG
 from sandbox.autoscaling.engine import Engine
 from sandbox.autoscaling.groups import Group
 from sandbox.autoscaling.groups import Member
-from sandbox.autoscaling.requests import invalid
+from sandbox.autoscaling.launching import GROUP_TAG
+from sandbox.autoscaling.refusal import invalid
+from sandbox.autoscaling.templates import version_of
 
 PROCESSES = (
     "Launch",
@@ -234,7 +235,7 @@ class GroupActions:
             if instance is None or instance.state_code != 16 or self.engine.store.of_instance(self.region, instance_id):
                 raise invalid(f"Invalid Instance ID(s): [{instance_id}] for AttachInstances.")
             spec = group.template or group.policy["LaunchTemplate"]["LaunchTemplateSpecification"]
-            number = str(requests.version_of(group, spec).number)
+            number = str(version_of(group, spec).number)
             group.members.append(
                 Member(
                     instance=instance,

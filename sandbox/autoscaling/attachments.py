@@ -20,7 +20,7 @@ from sandbox.autoscaling import views
 from sandbox.autoscaling.engine import Engine
 from sandbox.autoscaling.groups import Group
 from sandbox.autoscaling.groups import Policy
-from sandbox.autoscaling.requests import invalid
+from sandbox.autoscaling.refusal import invalid
 
 POLICY_TYPES = ("SimpleScaling", "StepScaling", "TargetTrackingScaling", "PredictiveScaling")
 METRICS = (

@@ -82,6 +82,7 @@ class Retry:
 
     failures: int = 0
     at: float = 0.0
+    died: bool = False
 
 
 @dataclass
@@ -144,6 +145,9 @@ class Group:
         """Members that count as capacity; with capacity rebalancing, those at risk count no longer."""
         rebalance = self.values.get("CapacityRebalance")
         return [each for each in self.members if each.lifecycle_state in HELD and not (rebalance and each.at_risk)]
+
+    def units(self) -> list[Unit]:
+        return [each.unit for each in self.held()]
 
     def member(self, instance_id: str) -> Member | None:
         return next((each for each in self.members if each.id == instance_id), None)

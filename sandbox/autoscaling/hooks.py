@@ -18,7 +18,7 @@ from typing import Any
 from sandbox.autoscaling.groups import Group
 from sandbox.autoscaling.groups import Hook
 from sandbox.autoscaling.groups import Member
-from sandbox.autoscaling.requests import invalid
+from sandbox.autoscaling.refusal import invalid
 from sandbox.ec2.instances import instance_arn
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from typing import Any
 
 from ministack.services import sns
 
+from sandbox.autoscaling import times
 from sandbox.autoscaling.groups import Group
 from sandbox.autoscaling.groups import Member
 from sandbox.ec2.instances import instance_arn
@@ -94,8 +95,8 @@ class Journal:
             "Details": json.loads(activity["Details"]),
             "RequestId": activity["ActivityId"],
             "StatusMessage": activity["StatusMessage"],
-            "StartTime": _stamp(activity["StartTime"]),
-            "EndTime": _stamp(activity["EndTime"]),
+            "StartTime": times.precise(activity["StartTime"]),
+            "EndTime": times.precise(activity["EndTime"]),
             "EC2InstanceId": instance_id,
             "Cause": activity["Cause"],
             "Origin": "EC2" if kind == "launch" else "AutoScalingGroup",
@@ -124,7 +125,3 @@ class Journal:
                 sns.publish_internal(topic, body, f'Auto Scaling: {event} for group "{group.name}"'[:100])
 
         self._context.schedule(0, publish)
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

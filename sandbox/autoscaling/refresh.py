@@ -21,6 +21,8 @@ from sandbox.autoscaling import requests
 from sandbox.autoscaling.groups import Group
 from sandbox.autoscaling.groups import Member
 from sandbox.autoscaling.groups import Refresh
+from sandbox.autoscaling.refusal import invalid
+from sandbox.autoscaling.templates import version_of
 
 if TYPE_CHECKING:
     from sandbox.autoscaling.engine import Engine
@@ -39,7 +41,7 @@ def start(engine: Engine, group: Group, request: dict[str, Any]) -> str:
     least = int(preferences.get("MinHealthyPercentage", DEFAULT_MIN_HEALTHY))
     most = preferences.get("MaxHealthyPercentage")
     if most is not None and ("MinHealthyPercentage" not in preferences or int(most) - least > 100):
-        raise requests.invalid(
+        raise invalid(
             "MaxHealthyPercentage needs MinHealthyPercentage, and the difference between them must not exceed 100."
         )
     wanted = request.get("DesiredConfiguration")
@@ -120,12 +122,12 @@ def step(engine: Engine, group: Group) -> None:
 def _matches(group: Group, member: Member) -> bool:
     spec = group.template or group.policy["LaunchTemplate"]["LaunchTemplateSpecification"]
     same = member.template["LaunchTemplateId"] == spec["LaunchTemplateId"]
-    return same and member.template["Version"] == str(requests.version_of(group, spec).number)
+    return same and member.template["Version"] == str(version_of(group, spec).number)
 
 
 def _rollback_rule(group: Group, wanted: dict[str, Any] | None) -> None:
     spec = group.template or group.policy["LaunchTemplate"]["LaunchTemplateSpecification"]
     if wanted is None or spec.get("Version", "$Default") in ("$Latest", "$Default"):
-        raise requests.invalid(
+        raise invalid(
             "Auto rollback needs a desired configuration, and a launch template version other than $Latest or $Default."
         )

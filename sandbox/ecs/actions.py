@@ -26,9 +26,9 @@ from sandbox.ecs.nodes import Node
 from sandbox.ecs.refusal import Refusal
 from sandbox.ecs.refusal import cluster_name
 from sandbox.ecs.scheduler import Scheduler
+from sandbox.ecs.scheduler import on_fargate
 
 MOST_TASKS = 10
-FARGATE = ("FARGATE", "FARGATE_SPOT")
 Data = dict[str, Any]
 
 _create_service = ecs._create_service
@@ -48,6 +48,7 @@ class Actions:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
+        self._creating = False
         self.table: dict[str, Callable[[Data], Any]] = {
             "RunTask": self.run_task,
             "StartTask": self.start_task,
@@ -78,7 +79,7 @@ class Actions:
         if not strategy and not data.get("launchType"):
             strategy = ecs._clusters[cluster].get("defaultCapacityProviderStrategy") or []
         _strategy_rules(cluster, data, strategy)
-        if data.get("launchType") in ("FARGATE", "EXTERNAL") or _is_fargate(strategy):
+        if on_fargate({**data, "capacityProviderStrategy": strategy}):
             return _run_task(data)
         count = int(data.get("count", 1))
         if not 1 <= count <= MOST_TASKS:
@@ -173,7 +174,12 @@ class Actions:
         _strategy_rules(cluster, data, data.get("capacityProviderStrategy") or [])
         if data.get("schedulingStrategy") == "DAEMON":
             raise Refusal("UnsupportedFeatureException", "The sandbox has no DAEMON services.")
-        result = _create_service(data)
+        # ministack places tasks before it has kept all of what was asked for.
+        self._creating = True
+        try:
+            result = _create_service(data)
+        finally:
+            self._creating = False
         service = ecs._services.get(f"{cluster}/{name}")
         if service is not None and result[0] == 200:
             service["placementConstraints"] = data.get("placementConstraints", [])
@@ -322,11 +328,9 @@ class Actions:
         service = ecs._services.get(key)
         if service is None or service["status"] != "ACTIVE":
             return
-        if service.get("launchType") in ("FARGATE", "EXTERNAL") or _is_fargate(
-            service.get("capacityProviderStrategy") or []
-        ):
+        if on_fargate(service):
             _reconcile(cluster, key)
-        else:
+        elif not self._creating:
             self._scheduler.reconcile(key)
 
 
@@ -337,10 +341,6 @@ def _definition(reference: str) -> Data:
             "ClientException", "TaskDefinition not found." if definition is None else "TaskDefinition is inactive"
         )
     return definition
-
-
-def _is_fargate(strategy: list[Data]) -> bool:
-    return any(each["capacityProvider"] in FARGATE for each in strategy)
 
 
 def _strategy_rules(cluster: str, data: Data, strategy: list[Data]) -> None:

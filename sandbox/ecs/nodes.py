@@ -17,6 +17,7 @@ from typing import Any
 from sandbox.ec2 import types
 from sandbox.ecs.placement import Needs
 from sandbox.ecs.placement import Room
+from sandbox.ecs.states import WAITING
 
 # Ports that the ECS agent and the host keep for themselves (botocore model, Resource; ECS developer guide).
 RESERVED_PORTS = frozenset({22, 2375, 2376, 51678, 51679})
@@ -157,9 +158,7 @@ def view(node: Node, tasks: list[dict[str, Any]], provider: str | None, include:
         "status": node.status,
         "agentConnected": node.instance.state_code == 16,
         "runningTasksCount": sum(1 for each in tasks if each["lastStatus"] == "RUNNING"),
-        "pendingTasksCount": sum(
-            1 for each in tasks if each["lastStatus"] in ("PROVISIONING", "PENDING", "ACTIVATING")
-        ),
+        "pendingTasksCount": sum(1 for each in tasks if each["lastStatus"] in WAITING),
         "attributes": node.attributes,
         "registeredAt": node.registered,
         "attachments": [],

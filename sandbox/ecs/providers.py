@@ -23,14 +23,14 @@ from sandbox.autoscaling.groups import Group
 from sandbox.autoscaling.groups import Hook
 from sandbox.ecs.refusal import Refusal
 from sandbox.ecs.refusal import cluster_name
-from sandbox.ecs.scheduler import DRAINING_HOOK
-from sandbox.ecs.scheduler import LIVE
 from sandbox.ecs.scheduler import Scheduler
+from sandbox.ecs.states import DRAINING_HOOK
+from sandbox.ecs.states import FARGATE
+from sandbox.ecs.states import LIVE
 
 # How long an association is UPDATE_IN_PROGRESS and a provider DELETE_IN_PROGRESS.
 UPDATE_SECONDS = 0.2
 MANAGED_TAG = "AmazonECSManaged"
-FARGATE = ("FARGATE", "FARGATE_SPOT")
 _NAME = re.compile(r"^(?!aws|ecs|fargate)[A-Za-z0-9_-]{1,255}$", re.IGNORECASE)
 Data = dict[str, Any]
 

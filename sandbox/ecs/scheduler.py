@@ -12,7 +12,6 @@ ministack.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from typing import Any
@@ -25,6 +24,11 @@ from sandbox.ecs import nodes
 from sandbox.ecs import placement
 from sandbox.ecs.nodes import Node
 from sandbox.ecs.nodes import Nodes
+from sandbox.ecs.services import Services
+from sandbox.ecs.states import DRAINING_HOOK
+from sandbox.ecs.states import FARGATE
+from sandbox.ecs.states import LIVE
+from sandbox.ecs.states import WAITING
 
 if TYPE_CHECKING:
     from sandbox.autoscaling.engine import Engine
@@ -32,12 +36,6 @@ if TYPE_CHECKING:
     from sandbox.context import Context
 
 TICK_SECONDS = 0.2
-LONGEST_BACKOFF = 15.0
-KEPT_EVENTS = 100
-DRAINING_HOOK = "ecs-managed-draining-termination-hook"
-LIVE = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING")
-WAITING = ("PROVISIONING", "PENDING", "ACTIVATING")
-_SEE = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
 
 
 class Scheduler:
@@ -47,6 +45,7 @@ class Scheduler:
         self.context = context
         self.engine = engine
         self.nodes = Nodes()
+        self._services = Services(self)
         self._regions: set[str] = set()
         self._ticking = False
 
@@ -78,8 +77,9 @@ class Scheduler:
                 self._host_gone(node)
         for task in list(self.live_tasks()):
             self._step(task)
-        for key in [key for key, service in ecs._services.items() if service["status"] == "ACTIVE"]:
-            self.reconcile(key)
+        for key, service in list(ecs._services.items()):
+            if service["status"] == "ACTIVE" and not on_fargate(service):
+                self.reconcile(key)
         waiting = self._release_hooks(region)
         if waiting or any(task["lastStatus"] in WAITING or "_due" in task for task in self.live_tasks()):
             self.arm()
@@ -185,148 +185,9 @@ class Scheduler:
         associated = ecs._clusters.get(node.cluster, {}).get("capacityProviders", [])
         return next((name for name in associated if node.group and self.group_of(name) == node.group), None)
 
-    # -- services -----------------------------------------------------------------------------------------------------
-
     def reconcile(self, key: str) -> None:
-        """Bring one service closer to its count: replace what must go within its percentages, start what lacks."""
-        service = ecs._services[key]
-        cluster, name = key.split("/", 1)
-        primary = ecs._primary_deployment(service)
-        tasks = [each for each in self.live_tasks(cluster) if each["group"] == f"service:{name}"]
-        current = [each for each in tasks if self._stays(each, primary)]
-        stale = [each for each in tasks if each not in current]
-        desired, limits = service["desiredCount"], service.get("deploymentConfiguration") or {}
-        most = desired * int(limits.get("maximumPercent", 200)) // 100
-        least = -(-desired * int(limits.get("minimumHealthyPercent", 100)) // 100)
-        surplus = sorted(current, key=lambda each: each["createdAt"], reverse=True)[: max(0, len(current) - desired)]
-        going = surplus + self._replaceable(current, stale, least)
-        for task in going:
-            self.stop(task, f"Scaling activity initiated by (deployment {primary['id']})", "ServiceSchedulerInitiated")
-        if going:
-            self._event(service, f"has stopped {len(going)} running tasks: {_names(going)}.")
-        current = [each for each in current if each not in going]
-        stale = [each for each in stale if each not in going]
-        missing = min(desired - len(current), most - len(current) - len(stale))
-        if missing > 0:
-            current += self._start_missing(cluster, service, primary, current, missing)
-        self._roll_out(service, primary, current, stale)
-        self.refresh(cluster, f"service:{name}")
-
-    def _stays(self, task: dict[str, Any], primary: dict[str, Any]) -> bool:
-        node = self.nodes.find(responses.get_region(), task["_cluster"], task["containerInstanceArn"])
-        return task["_deployment_id"] == primary["id"] and node is not None and node.status == "ACTIVE"
-
-    def _replaceable(self, current: list[dict], stale: list[dict], least: int) -> list[dict]:
-        """Old tasks that may stop now: those that do not run, and of the others as many as the minimum allows."""
-        idle = [each for each in stale if each["lastStatus"] in WAITING]
-        busy = [each for each in stale if each["lastStatus"] == "RUNNING"]
-        running = sum(1 for each in current if _serves(each)) + sum(1 for each in busy if _serves(each))
-        return idle + busy[: max(0, running - least)]
-
-    def _start_missing(
-        self, cluster: str, service: dict, primary: dict, current: list[dict], missing: int
-    ) -> list[dict[str, Any]]:
-        definition = ecs._task_defs.get(ecs._resolve_td_key(primary["taskDefinition"]))
-        if definition is None:
-            return []
-        strategy, started = service.get("capacityProviderStrategy") or [], []
-        blocked: set[str | None] = set()
-        while missing > 0:
-            provider = self._next_provider(service["desiredCount"], strategy, current + started, blocked)
-            if provider in blocked:
-                break
-            rooms = self.rooms(cluster, provider)
-            distinct = any(each["type"] == "distinctInstance" for each in service.get("placementConstraints") or [])
-            room, refused = placement.choose(
-                rooms,
-                placement.needs(definition),
-                definition["family"],
-                distinct,
-                service.get("placementStrategy") or [],
-            )
-            if room is None:
-                blocked.add(provider)
-                self._unplaced(service, provider, refused)
-                continue
-            node = self.nodes.find(responses.get_region(), cluster, room.arn)
-            started.append(self.start(cluster, definition, node, provider, self._task_request(service, primary)))
-            missing -= 1
-        if started:
-            service.pop("_retry", None)
-            self._event(service, f"has started {len(started)} tasks: {_names(started)}.")
-        return started
-
-    def _next_provider(self, desired: int, strategy: list, tasks: list[dict], blocked: set) -> str | None:
-        if not strategy:
-            return None
-        have = Counter(each.get("capacityProviderName") for each in tasks)
-        lack = {name: n - have[name] for name, n in placement.provider_targets(desired, strategy).items()}
-        open_ones = [name for name in lack if name not in blocked and lack[name] > 0]
-        return max(open_ones, key=lambda name: lack[name]) if open_ones else next(iter(blocked), None)
-
-    def _task_request(self, service: dict[str, Any], primary: dict[str, Any]) -> dict[str, Any]:
-        tags = list(service.get("tags") or []) if service.get("propagateTags") == "SERVICE" else []
-        if service.get("propagateTags") == "TASK_DEFINITION":
-            tags = list(ecs._tags.get(primary["taskDefinition"], []))
-        if service.get("enableECSManagedTags"):
-            cluster = service["clusterArn"].rsplit("/", 1)[-1]
-            tags.append({"key": "aws:ecs:clusterName", "value": cluster})
-            tags.append({"key": "aws:ecs:serviceName", "value": service["serviceName"]})
-        return {
-            "taskDefinition": primary["taskDefinition"],
-            "group": f"service:{service['serviceName']}",
-            "startedBy": primary["id"],
-            "networkConfiguration": service.get("networkConfiguration"),
-            "enableExecuteCommand": service.get("enableExecuteCommand", False),
-            "tags": tags,
-            "_deploymentId": primary["id"],
-        }
-
-    def _unplaced(self, service: dict[str, Any], provider: str | None, refused: list) -> None:
-        """Say why a task could not be placed: at once, then at growing intervals."""
-        self.arm()
-        now, retry = time.monotonic(), service.setdefault("_retry", {"at": 0.0, "failures": 0})
-        service["_steady"] = False
-        if now < retry["at"]:
-            return
-        retry["failures"] += 1
-        retry["at"] = now + min(LONGEST_BACKOFF, 2.0 ** (retry["failures"] - 1))
-        if refused:
-            room, why = placement.closest(refused)
-            instance = room.arn.rsplit("/", 1)[-1]
-            text = f"The closest matching (container-instance {instance}) {placement.EVENTS[why]}."
-            reason = placement.FAILURES.get(why, "ATTRIBUTE")
-        else:
-            text = (
-                f"Reason: No Container Instances were found in your {'capacity provider' if provider else 'cluster'}."
-            )
-            reason = "RESOURCE:CPU"
-        requirement = "was unable to place a task because no container instance met all of its requirements."
-        self._event(service, f"{requirement} {text} {_SEE}")
-        self._service_action(service, "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE", reason=reason)
-
-    def _roll_out(self, service: dict, primary: dict, current: list[dict], stale: list[dict]) -> None:
-        ready = sum(1 for each in current if _serves(each)) == service["desiredCount"]
-        steady = ready and len(current) == service["desiredCount"] and not stale
-        if steady and primary["rolloutState"] == "IN_PROGRESS":
-            primary.update(
-                rolloutState="COMPLETED",
-                rolloutStateReason=f"ECS deployment {primary['id']} completed.",
-                updatedAt=ecs._iso(),
-            )
-            service["deployments"] = [primary]
-            self._event(service, f"(deployment {primary['id']}) deployment completed.")
-        if steady and not service.get("_steady"):
-            self._event(service, "has reached a steady state.")
-            self._service_action(service, "INFO", "SERVICE_STEADY_STATE")
-        service["_steady"] = steady
-        if not steady:
-            self.arm()
-
-    def _event(self, service: dict[str, Any], text: str) -> None:
-        message = f"(service {service['serviceName']}) {text}"
-        service["events"].insert(0, {"id": ecs.new_uuid(), "createdAt": ecs._iso(), "message": message})
-        del service["events"][KEPT_EVENTS:]
+        """Bring one service, `cluster/name`, closer to its count."""
+        self._services.reconcile(key)
 
     # -- counts -------------------------------------------------------------------------------------------------------
 
@@ -405,18 +266,14 @@ class Scheduler:
     # -- events -------------------------------------------------------------------------------------------------------
 
     def say_task(self, task: dict[str, Any]) -> None:
-        self._emit("ECS Task State Change", {**ecs._sanitize(task), "updatedAt": ecs._iso()}, task["taskArn"])
+        self.emit("ECS Task State Change", {**ecs._sanitize(task), "updatedAt": ecs._iso()}, task["taskArn"])
 
     def say_node(self, node: Node) -> None:
         shown = nodes.view(node, self.tasks_on(node), self.provider_of(node), set())
         cluster = ecs._clusters.get(node.cluster, {}).get("clusterArn", "")
-        self._emit("ECS Container Instance State Change", {**shown, "clusterArn": cluster}, node.arn)
+        self.emit("ECS Container Instance State Change", {**shown, "clusterArn": cluster}, node.arn)
 
-    def _service_action(self, service: dict[str, Any], kind: str, name: str, **more: Any) -> None:
-        detail = {"eventType": kind, "eventName": name, "clusterArn": service["clusterArn"], "createdAt": ecs._iso()}
-        self._emit("ECS Service Action", {**detail, **more}, service["serviceArn"])
-
-    def _emit(self, detail_type: str, detail: dict[str, Any], resource: str) -> None:
+    def emit(self, detail_type: str, detail: dict[str, Any], resource: str) -> None:
         self.context.emit(responses.get_region(), "aws.ecs", detail_type, detail, [resource])
 
 
@@ -424,16 +281,13 @@ class Scheduler:
 ecs_run_task = ecs._run_task
 
 
-def _serves(task: dict[str, Any]) -> bool:
-    """Running, and healthy where a container says how to tell."""
-    healthy = task["healthStatus"] == "HEALTHY" or not task["_health_checked"]
-    return task["lastStatus"] == "RUNNING" and healthy
+def on_fargate(choice: dict[str, Any]) -> bool:
+    """Whether a service, or a request to run tasks, is not for container instances."""
+    strategy = choice.get("capacityProviderStrategy") or []
+    providers = any(each["capacityProvider"] in FARGATE for each in strategy)
+    return choice.get("launchType") in ("FARGATE", "EXTERNAL") or providers
 
 
 def _count(target: dict[str, Any], tasks: list[dict[str, Any]]) -> None:
     target["runningCount"] = sum(1 for each in tasks if each["lastStatus"] == "RUNNING")
     target["pendingCount"] = sum(1 for each in tasks if each["lastStatus"] in WAITING)
-
-
-def _names(tasks: list[dict[str, Any]]) -> str:
-    return " ".join(f"(task {each['taskArn'].rsplit('/', 1)[-1]})" for each in tasks)

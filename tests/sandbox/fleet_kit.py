@@ -22,6 +22,7 @@ from sandbox_process import ROOT
 from sandbox_process import Sandbox
 
 REGION = "us-west-2"
+_CLIENTS: dict[tuple[str, str, str], Any] = {}
 TYPES = ("g4dn.xlarge", "g5.xlarge", "g6.xlarge")
 TRUST = {
     "Version": "2012-10-17",
@@ -66,10 +67,10 @@ class Fleet:
 
     def __init__(self, sandbox: Sandbox, region: str = REGION) -> None:
         self.sandbox, self.region = sandbox, region
-        self.ec2 = sandbox.client("ec2", region)
-        self.asg = sandbox.client("autoscaling", region)
-        self.ecs = sandbox.client("ecs", region)
-        self.kms = sandbox.client("kms", region)
+        self.ec2 = self.client("ec2")
+        self.asg = self.client("autoscaling")
+        self.ecs = self.client("ecs")
+        self.kms = self.client("kms")
         self.subnets = [
             each["SubnetId"]
             for each in sorted(self.ec2.describe_subnets()["Subnets"], key=lambda each: each["AvailabilityZone"])
@@ -77,6 +78,13 @@ class Fleet:
         images = self.ec2.describe_images(Owners=["amazon"])["Images"]
         self.image = next(each for each in images if len(each["BlockDeviceMappings"]) == 1)
         self.two_devices = next(each for each in images if len(each["BlockDeviceMappings"]) == 2)
+
+    def client(self, service: str) -> Any:
+        """A client of the fleet's region: made once, since EC2's model takes long to load."""
+        key = (self.sandbox.url, service, self.region)
+        if key not in _CLIENTS:
+            _CLIENTS[key] = self.sandbox.client(service, self.region)
+        return _CLIENTS[key]
 
     def market(self, **document: Any) -> None:
         self.sandbox.control("PUT", "market", document)
@@ -156,7 +164,7 @@ class Fleet:
 
     def listen(self, pattern: dict[str, Any]) -> Callable[[], list[dict[str, Any]]]:
         """Events of the default bus that match, through a rule and a queue; the result reads all that came so far."""
-        events, queues = self.sandbox.client("events", self.region), self.sandbox.client("sqs", self.region)
+        events, queues = self.client("events"), self.client("sqs")
         url = queues.create_queue(QueueName="heard")["QueueUrl"]
         arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
@@ -179,7 +187,7 @@ class Fleet:
 
     def profile(self, name: str = "node", actions: str = "ecs:*") -> str:
         """An instance profile whose role may do so much."""
-        iam = self.sandbox.client("iam")
+        iam = self.client("iam")
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
         allow = {"Effect": "Allow", "Action": actions, "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})

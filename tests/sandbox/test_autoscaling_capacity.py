@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -214,6 +215,20 @@ def test_an_unusable_key_kills_instances_on_launch(fleet: Fleet) -> None:
     fleet.group(1, policy=fleet.policy(fleet.template(BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": ebs}])))
     message = eventually(lambda: fleet.activities(status="Failed"), bool)[0]["StatusMessage"]
     assert "Client.InvalidKMSKey.InvalidState" in message
+    time.sleep(3)
+    launched = fleet.ec2.describe_instances()["Reservations"]
+    assert len(launched) <= 4, "a group must not launch dying instances without a pause"
+
+
+def test_a_template_that_is_gone_fails_launches_not_descriptions(fleet: Fleet) -> None:
+    template = fleet.template(InstanceMarketOptions={"MarketType": "spot"})
+    fleet.group(1, LaunchTemplate={"LaunchTemplateId": template, "Version": "1"})
+    fleet.in_service(1)
+    fleet.ec2.delete_launch_template(LaunchTemplateId=template)
+    fleet.resize(2)
+    message = eventually(lambda: fleet.activities(status="Failed"), bool)[0]["StatusMessage"]
+    assert "valid fully-formed launch template" in message
+    assert len(fleet.shown()["Instances"]) == 1
 
 
 def test_an_instance_that_goes_is_replaced(fleet: Fleet) -> None:
