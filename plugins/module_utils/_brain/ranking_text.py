@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.table import NONE
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.table import table
+
 HEADINGS = ("rank", "place", "region", "score", "USD/h", "zone", "type", "why")
 # Numbers stand to the right, words to the left.
 RIGHT = ("rank", "score", "USD/h")
-NONE = "-"
 
 
 def ranking_lines(decision: dict[str, Any]) -> list[str]:
@@ -55,16 +57,3 @@ def _rows(ranking: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
         }
         for entry in ranking
     ]
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> list[str]:
-    """Aligned columns under headings and a rule; `right` are the headings of columns that stand to the right."""
-    widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
-
-    def line(cells: Sequence[str]) -> str:
-        return "  ".join(
-            cell.rjust(width) if heading in right else cell.ljust(width)
-            for heading, cell, width in zip(headings, cells, widths, strict=True)
-        ).rstrip()
-
-    return [line(headings), line(["-" * width for width in widths]), *(line(row) for row in rows)]

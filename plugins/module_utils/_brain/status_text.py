@@ -1,0 +1,98 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A deployment's status as a table that a person reads. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.table import NONE
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.table import table
+
+HEADINGS = ("place", "region", "serves", "spot", "on-demand", "tasks", "zone", "type", "stacks", "drift")
+RIGHT = ("spot", "on-demand", "tasks", "drift")
+
+
+def status_lines(deployment: dict[str, Any]) -> list[str]:
+    """What is wanted and what is there, one line a place, then every reason why they differ.
+
+    `deployment` has `prefix`, `state` (as spot_state returns it, or None without a hub), and `places`: a list of {place, region,
+    hub, stacks (as spot_stack_info returns them), fleet (as spot_fleet_info returns it, or None)}.
+    """
+    state = deployment["state"]
+    rows = [_row(place, state) for place in deployment["places"]]
+    headings = [
+        name
+        for name in HEADINGS
+        if name != "region" or any(place["region"] != place["place"] for place in deployment["places"])
+    ]
+    lines = [
+        f"{deployment['prefix']}: {_headline(state)}",
+        "",
+        *table(headings, [[row[name] for name in headings] for row in rows], RIGHT),
+    ]
+    remarks = [f"{place['place']}: {remark}" for place in deployment["places"] for remark in _remarks(place)]
+    return [*lines, "", *remarks] if remarks else lines
+
+
+def _headline(state: dict[str, Any] | None) -> str:
+    if state is None:
+        return "no hub, so nobody places the workload"
+    switch = {True: "on", False: "off", None: "not set"}[state["switch"]]
+    where = f"active in {state['active_place']}" if state["active_place"] else "placed nowhere"
+    return f"{state['status'] or 'no status'}, {where}, epoch {state['epoch']}, control plane {switch}"
+
+
+def _row(place: dict[str, Any], state: dict[str, Any] | None) -> dict[str, str]:
+    row = dict.fromkeys(HEADINGS, NONE)
+    row.update(
+        place=f"{place['place']} (hub)" if place["hub"] and not place["fleet"] else place["place"],
+        region=place["region"],
+        stacks=_stacks(place["stacks"]),
+        drift=str(sum(len(stack["drift"]) for stack in place["stacks"].values())),
+    )
+    if place["fleet"]:
+        spot, on_demand = place["fleet"]["fleets"]
+        service = place["fleet"]["service"]
+        instances = [
+            instance for fleet in (spot, on_demand) if fleet["exists"] for instance in fleet["actual"]["instances"]
+        ]
+        row.update(
+            {
+                "serves": "yes" if state and place["place"] in state["placement"] else "no",
+                "spot": _of(spot),
+                "on-demand": _of(on_demand),
+                "tasks": f"{service['running']}/{service['wanted']}" if service else NONE,
+                "zone": _common(instance["zone"] for instance in instances),
+                "type": _common(instance["instance_type"] for instance in instances),
+            }
+        )
+    return row
+
+
+def _of(fleet: dict[str, Any]) -> str:
+    return f"{fleet['actual']['in_service']}/{fleet['wanted']['desired_capacity']}" if fleet["exists"] else NONE
+
+
+def _common(values: Any) -> str:
+    found = sorted(set(values))
+    return NONE if not found else found[0] if len(found) == 1 else f"{len(found)} different"
+
+
+def _stacks(stacks: dict[str, dict[str, Any]]) -> str:
+    """How many there are, or the worst that can be said of one."""
+    troubled = [f"{stack['name']} {stack['verdict']}" for stack in stacks.values() if stack["verdict"] != "current"]
+    return f"{len(stacks)} ok" if not troubled else ", ".join(troubled)
+
+
+def _remarks(place: dict[str, Any]) -> list[str]:
+    remarks = list(place["fleet"]["why"]) if place["fleet"] else []
+    for stack in place["stacks"].values():
+        remarks += [
+            f"drift in {stack['name']}: {item['resource']} ({item['type']}) {item['status']}" for item in stack["drift"]
+        ]
+        if stack["drift_unknown"]:
+            remarks.append(f"drift of {stack['name']} is not known: {stack['drift_unknown']}")
+    return remarks
