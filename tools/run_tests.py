@@ -118,7 +118,7 @@ def judges(stage: Stage) -> None:
     if not need(stage, "judges"):
         return
     tools = ROOT / ".venvs/judges/bin"
-    templates = sorted(ROOT.glob("roles/*/files/*.yml"))
+    templates = sorted(ROOT.glob("roles/*/files/*.template"))
     stage.run(tools / "cfn-lint", "--non-zero-exit-code", "informational", "--", *templates)
     stage.run(tools / "checkov", "--quiet", "--compact", "--framework", "cloudformation", "--file", *templates)
 

@@ -75,7 +75,7 @@ EXAMPLES = r"""
     region: us-west-2
     stacks:
       - name: ethereal-us-west-2-network
-        template_body: "{{ lookup('ansible.builtin.file', 'network.yml') }}"
+        template_body: "{{ lookup('ansible.builtin.file', 'network.template') }}"
         parameters:
           VpcCidr: 10.42.0.0/16
         immutable: [VpcCidr]

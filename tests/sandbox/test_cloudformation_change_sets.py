@@ -289,10 +289,10 @@ DRIFTED = {
 
 def test_drift_of_a_region_is_seen_and_reverted(sandbox: Sandbox) -> None:
     stacks = Stacks(sandbox)
-    stacks.create("net", (DATA / "network.yml").read_text())
+    stacks.create("net", (DATA / "network.template").read_text())
     network = stacks.outputs("net")
     values = {"Vpc": network["Vpc"], "Subnets": network["Subnets"], "Group": network["Nodes"]}
-    stacks.create("region", (DATA / "region.yml").read_text(), values)
+    stacks.create("region", (DATA / "region.template").read_text(), values)
     assert stacks.drifted("region") == {}
     physical = stacks.physical("region")
     for logical, change in DRIFTED.values():

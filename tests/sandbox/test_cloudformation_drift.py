@@ -18,7 +18,7 @@ from stack_tools import Stacks
 @pytest.fixture
 def stacks(sandbox: Sandbox) -> Stacks:
     stacks = Stacks(sandbox)
-    stacks.create("net", (DATA / "network.yml").read_text())
+    stacks.create("net", (DATA / "network.template").read_text())
     return stacks
 
 
@@ -75,7 +75,7 @@ def test_one_resource_alone(stacks: Stacks) -> None:
 def test_kinds_that_aws_cannot_check(stacks: Stacks) -> None:
     network = stacks.outputs("net")
     values = {"Vpc": network["Vpc"], "Subnets": network["Subnets"], "Group": network["Nodes"]}
-    stacks.create("region", (DATA / "region.yml").read_text(), values)
+    stacks.create("region", (DATA / "region.template").read_text(), values)
     assert "Inline" not in stacks.drift("region")
     told = stacks.api.describe_stack_resource(StackName="region", LogicalResourceId="Inline")["StackResourceDetail"]
     assert told["DriftInformation"]["StackResourceDriftStatus"] == "NOT_CHECKED"

@@ -26,7 +26,7 @@ from stack_tools import canonical
 
 STACK_TAGS = [{"Key": "deployment", "Value": "audit"}]
 OUR_OWN = ("network", "region", "workload", "hub")
-PRODUCT = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("roles/*/files/*.yml"))
+PRODUCT = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("roles/*/files/*.template"))
 
 Known = dict[str, dict[str, str]]
 
@@ -71,7 +71,7 @@ def network_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
 
 
 def region_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
-    network = known["roles/network/files/network.yml"]
+    network = known["roles/network/files/network.template"]
     subnets = network["SubnetIds"].split(",")
     more = stacks.client("ec2")
     for number in range(2):
@@ -91,8 +91,8 @@ def region_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
 
 
 def workload_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
-    region = known["roles/worker/files/region.yml"]
-    subnets = known["roles/network/files/network.yml"]["SubnetIds"]
+    region = known["roles/worker/files/region.template"]
+    subnets = known["roles/network/files/network.template"]["SubnetIds"]
     return {
         "Prefix": "audit",
         "Place": "here",
@@ -115,10 +115,10 @@ def workload_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
 
 # Parameters with which every condition of the template holds. A template that is not here fails by its name.
 PARAMETERS: dict[str, Callable[[Stacks, Known], dict[str, Any]]] = {
-    "roles/network/files/network.yml": network_parameters,
-    "roles/worker/files/region.yml": region_parameters,
-    "roles/worker/files/workload.yml": workload_parameters,
-    "roles/hub/files/hub.yml": lambda stacks, known: {"Prefix": "audit", "Place": "here"},
+    "roles/network/files/network.template": network_parameters,
+    "roles/worker/files/region.template": region_parameters,
+    "roles/worker/files/workload.template": workload_parameters,
+    "roles/hub/files/hub.template": lambda stacks, known: {"Prefix": "audit", "Place": "here"},
 }
 
 
@@ -139,7 +139,7 @@ def own_stacks(sandbox_process: Sandbox) -> Iterator[dict[str, Made]]:
     sandbox_process.control("POST", "reset")
     stacks, made, known = Stacks(sandbox_process), {}, {}
     for name in OUR_OWN:
-        made[name] = Made(stacks, f"audit-{name}", (DATA / f"{name}.yml").read_text(), our_own(name, stacks, known))
+        made[name] = Made(stacks, f"audit-{name}", (DATA / f"{name}.template").read_text(), our_own(name, stacks, known))
         known[name] = stacks.outputs(f"audit-{name}")
     yield made
 
@@ -232,7 +232,7 @@ def test_every_kind_of_the_table_is_audited() -> None:
 
     used = set()
     for name in OUR_OWN:
-        text = (DATA / f"{name}.yml").read_text()
+        text = (DATA / f"{name}.template").read_text()
         used |= {
             line.split("Type: ")[1].strip()
             for line in text.splitlines()

@@ -29,7 +29,7 @@ def stacks(sandbox: Sandbox) -> Stacks:
 
 
 def test_capabilities(stacks: Stacks) -> None:
-    body = (DATA / "region.yml").read_text()
+    body = (DATA / "region.template").read_text()
     given = [{"ParameterKey": key, "ParameterValue": "x"} for key in ("Vpc", "Subnets", "Group")]
     for capabilities in ([], ["CAPABILITY_IAM"]):
         code, message = refused(

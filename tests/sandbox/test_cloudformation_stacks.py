@@ -336,7 +336,7 @@ def test_update_replace_policy_keeps_the_old_one(stacks: Stacks) -> None:
 
 
 def test_what_is_in_use_is_not_deleted(stacks: Stacks) -> None:
-    stacks.create("net", (DATA / "network.yml").read_text())
+    stacks.create("net", (DATA / "network.template").read_text())
     physical, ec2 = stacks.physical("net"), stacks.client("ec2")
     interface = ec2.create_network_interface(SubnetId=physical["Private"], Groups=[physical["Nodes"]])[
         "NetworkInterface"
@@ -356,7 +356,7 @@ def test_what_is_in_use_is_not_deleted(stacks: Stacks) -> None:
 def test_retain_resources_and_forced_delete(stacks: Stacks) -> None:
     for options in ({"RetainResources": ["Nodes", "Private"]}, {"DeletionMode": "FORCE_DELETE_STACK"}):
         name = "a" if "RetainResources" in options else "b"
-        stacks.create(name, (DATA / "network.yml").read_text(), {"Prefix": name * 2})
+        stacks.create(name, (DATA / "network.template").read_text(), {"Prefix": name * 2})
         physical = stacks.physical(name)
         stacks.client("ec2").create_network_interface(SubnetId=physical["Private"], Groups=[physical["Nodes"]])
         assert stacks.delete(name)["StackStatus"] == "DELETE_FAILED"
@@ -418,17 +418,17 @@ def test_exports_block_the_delete_of_their_stack(stacks: Stacks) -> None:
 def test_a_reset_ends_what_is_under_way(sandbox: Sandbox) -> None:
     stacks = Stacks(sandbox)
     stacks.api.create_stack(
-        StackName="net", TemplateBody=(DATA / "network.yml").read_text(), Capabilities=["CAPABILITY_IAM"]
+        StackName="net", TemplateBody=(DATA / "network.template").read_text(), Capabilities=["CAPABILITY_IAM"]
     )
     sandbox.control("POST", "reset")
     time.sleep(0.5)
     assert stacks.api.describe_stacks()["Stacks"] == []
-    assert stacks.create("net", (DATA / "network.yml").read_text())["StackStatus"] == COMPLETE
+    assert stacks.create("net", (DATA / "network.template").read_text())["StackStatus"] == COMPLETE
 
 
 def test_a_delete_ends_a_create(stacks: Stacks) -> None:
     identifier = stacks.api.create_stack(
-        StackName="net", TemplateBody=(DATA / "network.yml").read_text(), Capabilities=["CAPABILITY_IAM"]
+        StackName="net", TemplateBody=(DATA / "network.template").read_text(), Capabilities=["CAPABILITY_IAM"]
     )["StackId"]
     stacks.api.delete_stack(StackName="net")
     assert stacks.wait(identifier)["StackStatus"] == "DELETE_COMPLETE"
@@ -437,7 +437,7 @@ def test_a_delete_ends_a_create(stacks: Stacks) -> None:
 
 
 def test_regions_at_once(sandbox: Sandbox) -> None:
-    body = (DATA / "network.yml").read_text()
+    body = (DATA / "network.template").read_text()
     regions = [Stacks(sandbox, region) for region in ("us-east-1", "us-west-2", "eu-west-1", "ap-northeast-1")]
     for stacks in regions:
         stacks.api.create_stack(StackName="net", TemplateBody=body, Capabilities=["CAPABILITY_IAM"])

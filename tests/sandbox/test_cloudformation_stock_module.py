@@ -93,7 +93,7 @@ def changed(results: list[dict]) -> list[bool]:
 
 def test_every_step_is_told_as_it_is(sandbox: Sandbox, play: Player) -> None:
     stacks = Stacks(sandbox)
-    network = {"name": "net", "body": (DATA / "network.yml").read_text()}
+    network = {"name": "net", "body": (DATA / "network.template").read_text()}
     nothing = truth(stacks)
 
     assert changed(play([network], check=True)) == [True]
@@ -101,7 +101,7 @@ def test_every_step_is_told_as_it_is(sandbox: Sandbox, play: Player) -> None:
     assert changed(play([network])) == [True]
     made = stacks.outputs("net")
     parameters = {"Vpc": made["Vpc"], "Subnets": made["Subnets"], "Group": made["Nodes"]}
-    region = {"name": "region", "body": (DATA / "region.yml").read_text(), "parameters": parameters}
+    region = {"name": "region", "body": (DATA / "region.template").read_text(), "parameters": parameters}
     assert changed(play([region])) == [True]
     present = truth(stacks)
     assert present["clusters"] == 1 and present["vpcs"] == ["10.42.0.0/16"]
@@ -130,7 +130,7 @@ def test_every_step_is_told_as_it_is(sandbox: Sandbox, play: Player) -> None:
 def test_a_create_that_fails_leaves_nothing_and_says_why(sandbox: Sandbox, play: Player) -> None:
     stacks = Stacks(sandbox)
     values = {"Vpc": "vpc-0", "Subnets": "subnet-0,subnet-1", "Group": "sg-0"}
-    broken = {"name": "region", "body": (DATA / "region.yml").read_text(), "parameters": values}
+    broken = {"name": "region", "body": (DATA / "region.template").read_text(), "parameters": values}
     nothing = truth(stacks)
     (result,) = play([broken])
     assert result["failed"]

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[3]
-FILES = {path.stem: path for path in sorted((ROOT / "roles").glob("*/files/*.yml"))}
+FILES = {path.stem: path for path in sorted((ROOT / "roles").glob("*/files/*.template"))}
 
 # What a Sub of a name stands for in the deployment that the tests look at.
 NAMES = {"Prefix": "gpu", "Place": "oregon"}
