@@ -13,8 +13,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
 
+from moto.ec2 import utils
 from moto.ec2.models import EC2Backend
 from moto.ec2.models import amis
+from moto.ec2.models.iam_instance_profile import IamInstanceProfileAssociation
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.instances import MetadataOptions
 from moto.ec2.models.instances import StateReason
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from sandbox.ec2.spot_requests import SpotRequests
 
 NEEDS = [
+    "moto.ec2.utils.filter_dict_attribute_mapping",
+    "moto.ec2.models.iam_instance_profile.IamInstanceProfileAssociation",
     "moto.ec2.models.EC2Backend.run_instances",
     "moto.ec2.models.EC2Backend._get_template_from_args",
     "moto.ec2.models.amis.Ami.block_device_mappings",
@@ -47,6 +51,13 @@ USER_SHUTDOWN = StateReason("Client.UserInitiatedShutdown: User initiated shutdo
 SPOT_TERMINATION = StateReason(
     "Server.SpotInstanceTermination: Spot instance termination", "Server.SpotInstanceTermination"
 )
+
+# Filters of DescribeInstances that moto lacks, to the attributes behind them.
+_MORE_FILTERS = {
+    "instance-lifecycle": "lifecycle",
+    "spot-instance-request-id": "spot_instance_request_id",
+    "iam-instance-profile.arn": "iam_instance_profile.Arn",
+}
 
 _CLOSING = {
     "Server.SpotInstanceTermination": (
@@ -69,6 +80,7 @@ class Instances:
         # Called with every instance that starts to shut down or has ended, under moto's lock.
         self.watchers: list[Callable[[Any], None]] = []
         self._run = EC2Backend.run_instances
+        self._associate = IamInstanceProfileAssociation.__init__
         self._terminate = Instance.terminate
 
     def install(self) -> None:
@@ -77,6 +89,13 @@ class Instances:
         def run_instances(backend: Any, image_id: Any, count: int, user_data: Any, names: list[str], **options: Any):
             return owner.run(backend, image_id, count, user_data, names, options)
 
+        def associated(association: Any, backend: Any, name: str, instance: Any, profile: Any) -> None:
+            owner._associate(association, backend, name, instance, profile)
+            # moto shows the association's id where EC2 shows the profile's.
+            instance.iam_instance_profile = {"Arn": profile.arn, "Id": profile.id}
+
+        IamInstanceProfileAssociation.__init__ = associated
+        utils.filter_dict_attribute_mapping.update(_MORE_FILTERS)
         EC2Backend.run_instances = run_instances
         Instance.terminate = lambda instance: owner.terminate(instance, USER_SHUTDOWN)
         amis.Ami.block_device_mappings = property(_image_devices)
@@ -229,9 +248,9 @@ class _Extra:
         profile = data.get("IamInstanceProfile") or {}
         name = options.get("iam_instance_profile_name") or profile.get("Name")
         arn = options.get("iam_instance_profile_arn") or profile.get("Arn")
-        # The API's own handler associates a profile that the request names.
-        asked = options.get("iam_instance_profile_name") or options.get("iam_instance_profile_arn")
-        self._profile = lookups.instance_profile(name, arn) if (name or arn) and not asked else None
+        self._profile = lookups.instance_profile(name, arn) if name or arn else None
+        # The API's own handler associates a profile that the request names, but with the first instance only.
+        self._left_to_moto = bool(options.get("iam_instance_profile_name") or options.get("iam_instance_profile_arn"))
 
     def options(self) -> dict[str, Any]:
         """What is handed to moto for one instance; it changes what it gets, so every instance needs its own."""
@@ -255,8 +274,10 @@ class _Extra:
     def apply(self, instance: Any) -> None:
         instance.state_reason = None
         instance.metadata_options = MetadataOptions(self._metadata)
-        if self._profile:
-            instance.iam_instance_profile = {"Arn": self._profile.arn, "Id": self._profile.id}
+        if self._profile and not (self._left_to_moto and instance.ami_launch_index == 0):
+            instance.ec2_backend.associate_iam_instance_profile(
+                instance_id=instance.id, iam_instance_profile_arn=self._profile.arn
+            )
         kept = {int(each["DeviceIndex"]) for each in self._interfaces if each.get("DeleteOnTermination") is False}
         for index, interface in instance.nics.items():
             interface.delete_on_termination = index not in kept

@@ -111,7 +111,13 @@ def test_a_template_gives_metadata_profile_monitoring_key_and_network(fleet: Fle
     options = made["MetadataOptions"]
     assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 2)
     assert options["InstanceMetadataTags"] == "enabled"
-    assert made["IamInstanceProfile"]["Arn"].endswith(":instance-profile/node")
+    profile = fleet.client("iam").get_instance_profile(InstanceProfileName="node")["InstanceProfile"]
+    assert made["IamInstanceProfile"] == {"Arn": profile["Arn"], "Id": profile["InstanceProfileId"]}
+    found = fleet.ec2.describe_iam_instance_profile_associations()["IamInstanceProfileAssociations"]
+    assert [each["InstanceId"] for each in found] == [made["InstanceId"]]
+    several = run(fleet, 2, IamInstanceProfile={"Name": "node"})
+    assert [each["IamInstanceProfile"]["Arn"] for each in several] == [profile["Arn"]] * 2
+    assert sorted(each["AmiLaunchIndex"] for each in several) == [0, 1]
     assert made["Monitoring"]["State"] == "enabled"
     assert (made["KeyName"], made["EbsOptimized"]) == ("k", True)
     assert made["SubnetId"] == fleet.subnets[1]
@@ -179,13 +185,16 @@ def test_a_spot_instance_has_a_request_that_closes_with_it(fleet: Fleet) -> None
     ]
     made = run(fleet, InstanceMarketOptions={"MarketType": "spot"}, TagSpecifications=tags)[0]
     assert made["InstanceLifecycle"] == "spot"
+    run(fleet)
+    spot = fleet.ec2.describe_instances(Filters=[{"Name": "instance-lifecycle", "Values": ["spot"]}])["Reservations"]
+    assert [each["Instances"][0]["InstanceId"] for each in spot] == [made["InstanceId"]]
     request = fleet.ec2.describe_spot_instance_requests(SpotInstanceRequestIds=[made["SpotInstanceRequestId"]])
     shown = request["SpotInstanceRequests"][0]
     assert (shown["State"], shown["Status"]["Code"]) == ("active", "fulfilled")
     assert shown["Tags"] == [{"Key": "of", "Value": "spot-instances-request"}]
     assert fleet.volumes(made["InstanceId"])["/dev/xvda"]["Tags"] == [{"Key": "of", "Value": "volume"}]
     interfaces = fleet.ec2.describe_network_interfaces()["NetworkInterfaces"]
-    assert [each["TagSet"] for each in interfaces] == [[{"Key": "of", "Value": "network-interface"}]]
+    assert [{"Key": "of", "Value": "network-interface"}] in [each["TagSet"] for each in interfaces]
     fleet.ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
     closed = fleet.ec2.describe_spot_instance_requests(Filters=[{"Name": "state", "Values": ["closed"]}])
     assert [each["InstanceId"] for each in closed["SpotInstanceRequests"]] == [made["InstanceId"]]
