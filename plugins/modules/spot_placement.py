@@ -177,8 +177,8 @@ failures:
   type: list
   elements: dict
 instances:
-  description: The instances of both groups.
-  returned: except in check mode
+  description: The instances of both groups; in check mode, those that are there now.
+  returned: success
   type: list
   elements: dict
   contains:
@@ -235,7 +235,7 @@ stopped_tasks:
   elements: dict
 tasks:
   description: The tasks of the service.
-  returned: except in check mode
+  returned: success
   type: list
   elements: dict
   contains:
@@ -316,7 +316,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
     params = module.params
     wanted = read_options(params)
     place = Place(Clients(module), wanted, params["wait_timeout"], params["give_up_after"], PACE)
-    seen = place.look(with_tasks=False)
+    seen = place.look(with_tasks=module.check_mode)
     placement.check_place(wanted, seen, check_mode=module.check_mode)
     changes = placement.plan(wanted, seen)
     before = placement.current_counts(wanted, seen)
@@ -327,7 +327,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
         "failures": [],
     }
     if module.check_mode:
-        return {**result, **report(module, before, wanted.counts()), "seconds": None}
+        return {**result, **report(module, before, wanted.counts()), **place.describe(seen), "seconds": None}
     if changes or params["wait"]:
         place.remember(seen)
     try:

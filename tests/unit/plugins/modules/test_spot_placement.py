@@ -286,6 +286,15 @@ def test_second_run_verifies_health(cloud: Cloud, run: Callable[..., Any]) -> No
     assert cloud.now <= 210
 
 
+def test_check_mode_shows_what_is_there_now(cloud: Cloud, run: Callable[..., Any]) -> None:
+    """Who publishes a place's instances must not predict that they vanish."""
+    real = run(spot=1)
+    check = run({"check_mode": True}, spot=1)
+    assert not check.changed
+    assert check["instances"] == real["instances"]
+    assert check["tasks"] == real["tasks"]
+
+
 def test_no_health_check_takes_running_for_ready(cloud: Cloud, run: Callable[..., Any]) -> None:
     cloud.health_check = False
     assert run(spot=1)["tasks"][0]["health"] == "UNKNOWN"
