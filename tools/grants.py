@@ -1,0 +1,57 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hold docs/policies/controller.json against the calls that the playbooks make.
+
+Usage: grants.py URL prints what a running sandbox has recorded and the policy does not grant, and the other way round.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+import urllib.request
+from typing import Any
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+POLICY = ROOT / "docs/policies/controller.json"
+# Granted although no run on the sandbox needs them: what AWS asks for by itself. Sources stand in docs/policies/README.md.
+IMPLIED = frozenset(
+    {
+        "cloudformation:CancelUpdateStack",
+        "ec2:RunInstances",
+        "iam:CreateServiceLinkedRole",
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:GenerateDataKeyWithoutPlaintext",
+    }
+)
+
+
+def granted(policy: dict[str, Any]) -> set[str]:
+    """The actions that the policy allows."""
+    return {
+        action
+        for statement in policy["Statement"]
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+
+
+def recorded(calls: list[dict[str, Any]], principal: str) -> set[str]:
+    """The actions that the principal, or CloudFormation in its name, was judged for."""
+    return {judged["action"] for call in calls if call["principal"].endswith(principal) for judged in call["iam"] or []}
+
+
+def main() -> None:
+    with urllib.request.urlopen(f"{sys.argv[1]}/_sandbox/calls", timeout=60) as answer:
+        calls = json.loads(answer.read())
+    allowed = granted(json.loads(POLICY.read_text()))
+    made = recorded(calls, "user/controller")
+    print("recorded, not granted:", *sorted(made - allowed), sep="\n  ")
+    print("granted, not recorded:", *sorted(allowed - made - IMPLIED), sep="\n  ")
+
+
+if __name__ == "__main__":
+    main()
