@@ -6,12 +6,15 @@
 
 Independent of the collection on purpose: it knows no names and no tags. AWS's tag search would not do: it leaves out Auto Scaling
 groups and IAM roles, and returns what is already gone.
+
+Usage: leftovers.py URL [REGION ...] prints what the account behind that address holds, a line for each thing, in all regions or in these.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
 import contextvars
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -151,3 +154,9 @@ def _providers(client: Any) -> Iterator[str]:
     for provider in client.describe_capacity_providers()["capacityProviders"]:
         if provider["status"] == "ACTIVE":
             yield provider["name"]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        raise SystemExit("usage: leftovers.py URL [REGION ...]")
+    print("\n".join(sorted(listing(sys.argv[1], sys.argv[2:] or None))))

@@ -56,14 +56,15 @@ class Stage:
     ) -> bool:
         """Run one check. It passes when the exit code is 0 and `judge`, given the output, agrees.
 
-        A pytest run counts its tests, everything else counts as one.
+        A pytest run counts its tests, everything else counts as one. A tool finds its fellows of the same environment.
         """
         words = [str(word) for word in command]
+        path = f"{pathlib.Path(words[0]).parent}{os.pathsep}{os.environ['PATH']}"
         self.say(f"$ {' '.join(words)}")
         done = subprocess.run(
             words,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, "PATH": path, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -120,7 +121,11 @@ def judges(stage: Stage) -> None:
     tools = ROOT / ".venvs/judges/bin"
     templates = sorted(ROOT.glob("roles/*/files/*.template"))
     stage.run(tools / "cfn-lint", "--non-zero-exit-code", "informational", "--", *templates)
-    stage.run(tools / "checkov", "--quiet", "--compact", "--framework", "cloudformation", "--file", *templates)
+    stage.run(
+        *(tools / "checkov", "--quiet", "--compact", "--skip-download", "--framework", "cloudformation", "--file"),
+        *templates,
+        judge=lambda output: re.search(r"Passed checks: [1-9]", output) is not None,
+    )
 
 
 def unit(stage: Stage) -> None:
@@ -180,10 +185,9 @@ def molecule(stage: Stage) -> None:
         for scenario in sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml")):
             stage.run(
                 *(DEV / "molecule", "test", "--scenario-name", scenario),
-                cwd=ROOT / "extensions",
-                env={**environment, "PATH": f"{DEV}{os.pathsep}{os.environ['PATH']}"},
-                # The whole sequence must have been gone through: a scenario that is not found is no success.
-                judge=lambda output: "idempotence" in output and "verify" in output,
+                env=environment,
+                # The whole sequence must have been gone through: molecule takes a missing playbook for a success.
+                judge=lambda output: "Missing playbook" not in output and "Test AWS's state" in output,
             )
 
 
@@ -237,7 +241,7 @@ def importer(stage: Stage) -> None:
     tools = ROOT / ".venvs/importer/bin"
     stage.run(
         *(tools / "python", "-m", "galaxy_importer.main", tarball),
-        env={"GALAXY_IMPORTER_CONFIG": str(config), "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
+        env={"GALAXY_IMPORTER_CONFIG": str(config)},
         judge=lambda output: "completed successfully" in output and "ERROR" not in output,
     )
 
