@@ -163,7 +163,7 @@ def _role_arn(name: str) -> str:
 
 def _values(parameters: Any, path: str) -> Iterator[str]:
     """The values at a path of member names."""
-    name, _, rest = path.partition(".")
+    name, _mark, rest = path.partition(".")
     items = parameters.get(name.removesuffix("[]")) if isinstance(parameters, dict) else None
     for item in items if isinstance(items, list) else [items]:
         if rest and item is not None:

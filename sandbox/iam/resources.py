@@ -160,7 +160,22 @@ def _ec2(action: str, parameters: dict[str, Any]) -> list[str] | None:
         backend = ec2_backends[responses.get_account_id()][responses.get_region()]
         known = next((each.id for each in backend.launch_templates.values() if each.name == name), "*")
         found.append(f"{_own('ec2')}:launch-template/{known}")
+    if action in ("DisassociateRouteTable", "ReplaceRouteTableAssociation"):
+        found += _associated(parameters.get("AssociationId") or "")
     return list(dict.fromkeys(found)) or ["*"]
+
+
+def _associated(association: str) -> list[str]:
+    """The route table and the subnet of an association (service authorization reference of EC2, DisassociateRouteTable)."""
+    tables = ec2_backends[responses.get_account_id()][responses.get_region()].route_tables.values()
+    table = next((table for table in tables if association in table.associations), None)
+    return [ec2_arn(table.id), ec2_arn(table.associations[association])] if table else [f"{_own('ec2')}:route-table/*"]
+
+
+def _dynamodb(action: str, parameters: dict[str, Any]) -> list[str] | None:
+    """Tags name their table by ARN (service authorization reference of DynamoDB); the rest ministack reads well."""
+    arn = parameters.get("ResourceArn")
+    return [arn] if isinstance(arn, str) and arn.startswith("arn:") else None
 
 
 def _autoscaling(action: str, parameters: dict[str, Any]) -> list[str] | None:
@@ -291,6 +306,7 @@ def _servicequotas(action: str, parameters: dict[str, Any]) -> list[str] | None:
 _READERS = {
     "ec2": _ec2,
     "autoscaling": _autoscaling,
+    "dynamodb": _dynamodb,
     "ecs": _ecs,
     "cloudformation": _cloudformation,
     "elasticfilesystem": _elasticfilesystem,

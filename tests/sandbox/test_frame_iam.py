@@ -271,7 +271,7 @@ STACK = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"Topi
 
 def ended(sandbox: Sandbox, name: str) -> str:
     stacks = sandbox.client("cloudformation")
-    for _ in range(100):
+    for _turn in range(100):
         status = stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
         if not status.endswith("_IN_PROGRESS"):
             return status
@@ -301,3 +301,36 @@ def test_a_stack_is_made_with_the_rights_of_its_role(sandbox: Sandbox) -> None:
     assert ended(sandbox, "s") == "CREATE_COMPLETE"
     [call] = [call for call in sandbox.calls() if call["action"] == "CreateTopic"]
     assert call["principal"].startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/stack/")
+
+
+def test_an_association_is_judged_by_its_route_table_and_a_table_by_its_tags_arn(sandbox: Sandbox) -> None:
+    """Service authorization reference: DisassociateRouteTable takes route table and subnet, ListTagsOfResource the table."""
+    ec2 = sandbox.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    association = ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)["AssociationId"]
+    made = sandbox.client("dynamodb").create_table(
+        TableName="state",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+    )["TableDescription"]["TableArn"]
+    scoped = User(
+        sandbox,
+        allow("ec2:DisassociateRouteTable", ["arn:aws:ec2:*:*:route-table/*", "arn:aws:ec2:*:*:subnet/*"]),
+        allow("dynamodb:ListTagsOfResource", made),
+        name="scoped",
+    )
+    other = User(
+        sandbox,
+        allow("ec2:DisassociateRouteTable", "arn:aws:ec2:*:*:vpc/*"),
+        allow("dynamodb:ListTagsOfResource", f"{made}-other"),
+        name="other",
+    )
+    with denied("UnauthorizedOperation"):
+        other.client("ec2").disassociate_route_table(AssociationId=association)
+    with denied("AccessDeniedException"):
+        other.client("dynamodb").list_tags_of_resource(ResourceArn=made)
+    scoped.client("ec2").disassociate_route_table(AssociationId=association)
+    scoped.client("dynamodb").list_tags_of_resource(ResourceArn=made)

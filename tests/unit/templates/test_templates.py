@@ -143,8 +143,16 @@ def test_nodes_reach_registries_and_files_only(load):
         (443, "0.0.0.0/0", None),
         (2049, None, {"Fn::GetAtt": "FilesGroup.GroupId"}),
     ]
-    ingress = region.only("AWS::EC2::SecurityGroupIngress")
-    assert ingress["SourceSecurityGroupId"] == {"Fn::GetAtt": "NodeGroup.GroupId"}
+    (ingress,) = region.of_kind("AWS::EC2::SecurityGroup")["FilesGroup"]["SecurityGroupIngress"]
+    assert ingress["SourceSecurityGroupId"] == {"Fn::GetAtt": "FilesClients.GroupId"}
+
+
+def test_every_group_declares_both_directions(template):
+    """Drift detection compares what a template declares: an undeclared direction could be opened by hand unseen."""
+    for name, group in template.of_kind("AWS::EC2::SecurityGroup").items():
+        assert group.get("SecurityGroupIngress"), name
+        assert group.get("SecurityGroupEgress"), name
+    assert not template.of_kind("AWS::EC2::SecurityGroupIngress") | template.of_kind("AWS::EC2::SecurityGroupEgress")
 
 
 def test_nothing_leads_to_the_internet(load):
