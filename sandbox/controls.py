@@ -45,16 +45,16 @@ async def answer(context: Context, request: Request) -> Reply:
     return 200, {"Content-Type": "application/json"}, json.dumps(result, default=str).encode()
 
 
-def _health(context: Context, _: Any) -> dict:
+def _health(context: Context, _body: Any) -> dict:
     return {"status": "ok"}
 
 
-def _reset(context: Context, _: Any) -> dict:
+def _reset(context: Context, _body: Any) -> dict:
     reset(context)
     return {}
 
 
-def _market(context: Context, _: Any) -> dict:
+def _market(context: Context, _body: Any) -> dict:
     return context.market.document()
 
 
@@ -63,7 +63,7 @@ def _merge_market(context: Context, body: Any) -> dict:
     return context.market.document()
 
 
-def _faults(context: Context, _: Any) -> list:
+def _faults(context: Context, _body: Any) -> list:
     return context.faults.documents()
 
 
@@ -72,12 +72,12 @@ def _set_faults(context: Context, body: Any) -> list:
     return context.faults.documents()
 
 
-def _clear_faults(context: Context, _: Any) -> list:
+def _clear_faults(context: Context, _body: Any) -> list:
     context.faults.clear()
     return []
 
 
-def _calls(context: Context, _: Any) -> list:
+def _calls(context: Context, _body: Any) -> list:
     return context.calls.documents()
 
 

@@ -170,6 +170,11 @@ def _key(call: Call, request: Request) -> tuple:
 _POSITIVE = "must be a whole number above 0"
 
 
+def _whole(value: Any) -> bool:
+    """A number without a fraction; JSON's true is none, though Python's is."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _fault(index: int, document: Any) -> Fault:
     where = f"faults[{index}]"
     if not isinstance(document, dict):
@@ -182,9 +187,9 @@ def _fault(index: int, document: Any) -> Fault:
         if key in document and (not isinstance(document[key], str) or not document[key]):
             raise FaultError(f"{where}.{key}: must be a string that is not empty")
     for key in ("times", "stale"):
-        if key in document and (type(document[key]) is not int or document[key] < 1):
+        if key in document and (not _whole(document[key]) or document[key] < 1):
             raise FaultError(f"{where}.{key}: {_POSITIVE}")
-    if "status" in document and (type(document["status"]) is not int or not 400 <= document["status"] <= 599):
+    if "status" in document and (not _whole(document["status"]) or not 400 <= document["status"] <= 599):
         raise FaultError(f"{where}.status: must be a whole number from 400 to 599")
     if "delay" in document and (type(document["delay"]) not in (int, float) or not 0 <= document["delay"] <= 600):
         raise FaultError(f"{where}.delay: must be seconds from 0 to 600")

@@ -106,7 +106,7 @@ class Front:
         if hasattr(body, "read"):
             body = body.read()
         headers = [(name.lower().encode(), _bytes(value)) for name, value in prepared.headers.items()]
-        if not any(name == b"host" for name, _ in headers):
+        if not any(name == b"host" for name, _value in headers):
             headers.append((b"host", url.netloc.encode()))
         scope = {
             "type": "http",
@@ -238,7 +238,7 @@ def _wire(headers: dict[str, str], content: bytes) -> list[tuple[bytes, bytes]]:
         for name, value in headers.items()
         if name.lower() not in ("transfer-encoding", "status")
     ]
-    if not any(name == b"content-length" for name, _ in wire):
+    if not any(name == b"content-length" for name, _value in wire):
         wire.append((b"content-length", str(len(content)).encode()))
     return wire
 

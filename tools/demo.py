@@ -39,7 +39,10 @@ def play(name: str, environment: dict[str, str], *arguments: str) -> float:
     quiet = {"ANSIBLE_DISPLAY_OK_HOSTS": "false", "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false", "ANSIBLE_NOCOWS": "1"}
     began = time.monotonic()
     done = subprocess.run(
-        [PLAYBOOK, f"ethereal.spot.{name}", *arguments], cwd=ROOT, env={**os.environ, **environment, **quiet}
+        [PLAYBOOK, f"ethereal.spot.{name}", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment, **quiet},
+        check=False,
     )
     if done.returncode:
         raise SystemExit(f"demo: ethereal.spot.{name} failed with exit code {done.returncode}")

@@ -72,10 +72,10 @@ class Launcher:
             pools = self._pools(group, market)
             spread = group.values["AvailabilityZoneDistribution"]["CapacityDistributionStrategy"]
             pool = allocation.choose(
-                market, group.distribution, [pool for pool, _ in pools], group.units(), spread == "balanced-only"
+                market, group.distribution, [pool for pool, _room in pools], group.units(), spread == "balanced-only"
             )
             if pool is None:
-                raise self._refusal(group, market, [pool for pool, _ in pools])
+                raise self._refusal(group, market, [pool for pool, _room in pools])
             member = self._start(group, pool, next(template for each, template in pools if each is pool))
         except ServiceException as error:
             if retry is None or now >= retry.at:

@@ -129,8 +129,8 @@ class ChangeSets:
             return "UNKNOWN", []
         if found is None:
             return "DELETED", []
-        _, drifted = drift.compared(kind, last, found)
-        _, differences = drift.compared(kind, wanted, found)
+        _actual, drifted = drift.compared(kind, last, found)
+        _actual, differences = drift.compared(kind, wanted, found)
         timestamp = now_iso()
         details = [_detail(kind, item, last, found, timestamp) for item in differences]
         return ("MODIFIED" if drifted else "IN_SYNC"), details
@@ -138,7 +138,7 @@ class ChangeSets:
     def describe(self, params: Params) -> Reply:
         name, stack_name = parameter(params, "ChangeSetName"), parameter(params, "StackName")
         stack = find(stack_name) if stack_name else None
-        _, change_set = changesets._find_change_set(name, stack["StackName"] if stack else stack_name)
+        _stack, change_set = changesets._find_change_set(name, stack["StackName"] if stack else stack_name)
         if not change_set:
             return refuse(f"ChangeSet [{name}] does not exist", "ChangeSetNotFound", 404)
         values = parameter(params, "IncludePropertyValues").lower() == "true"
@@ -167,7 +167,9 @@ class ChangeSets:
         return answer("DescribeChangeSet", result)
 
     def execute(self, params: Params) -> Reply:
-        _, change_set = changesets._find_change_set(parameter(params, "ChangeSetName"), parameter(params, "StackName"))
+        _stack, change_set = changesets._find_change_set(
+            parameter(params, "ChangeSetName"), parameter(params, "StackName")
+        )
         stack = cloudformation._stacks.get(change_set["StackName"]) if change_set else None
         updating = stack and change_set["ExecutionStatus"] == "AVAILABLE" and change_set["ChangeSetType"] == "UPDATE"
         if updating and (refusal := not_updatable(stack)):

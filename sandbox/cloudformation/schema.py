@@ -84,7 +84,7 @@ class Schema:
 
     def _resolve(self, schema: Any) -> dict:
         while isinstance(schema, dict) and "$ref" in schema:
-            _, section, name = schema["$ref"].split("/", 2)
+            _root, section, name = schema["$ref"].split("/", 2)
             schema = self._schema[section][name.split("/")[0]]
         return schema if isinstance(schema, dict) else {}
 

@@ -189,7 +189,9 @@ def _templates() -> None:
         known = {*definitions, *(template.get("Parameters") or {}), *PSEUDO}
         for section, block in (("Resources", definitions), ("Outputs", template.get("Outputs") or {})):
             parts = [item.get("Properties") if section == "Resources" else item.get("Value") for item in block.values()]
-            unknown = {name for part in parts for name, _ in engine._intrinsic_references(part) if name not in known}
+            unknown = {
+                name for part in parts for name, _rest in engine._intrinsic_references(part) if name not in known
+            }
             if unknown:
                 names = ", ".join(sorted(unknown))
                 raise ValueError(

@@ -228,7 +228,7 @@ class Template:
         try:
             found = self.resolved(self.definitions[logical].get("Properties") or {})
             found = {name: value for name, value in found.items() if value is not engine._NO_VALUE}
-            found, _ = engine._resolve_dynamic_references(found, None, reuse_ssm=False, reuse_secrets=False)
+            found, _rest = engine._resolve_dynamic_references(found, None, reuse_ssm=False, reuse_secrets=False)
             schema = getattr(self.kind(logical), "schema", None)
             return schema.coerced(found) if schema else found
         except PropertyError as error:

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.ec2 import utils
 from moto.ec2.models import iam_instance_profile
 from moto.ec2.responses import EC2Response
@@ -52,6 +54,15 @@ class _Parts:
     instances: Instances
 
 
+def _answered_by(part: Prices | Scores) -> Callable[[Any], ActionResult]:
+    """A method for moto's response class: a bound method of ours would not be given the response."""
+
+    def action(self: Any) -> ActionResult:
+        return part.action(self)
+
+    return action
+
+
 def install(context: Context) -> None:
     _Parts.requests, _Parts.scores = SpotRequests(), Scores(context)
     _Parts.instances = Instances(context, _Parts.requests)
@@ -61,13 +72,12 @@ def install(context: Context) -> None:
     tags.install()
     for module in (utils, iam_instance_profile, instance_responses):
         module.filter_iam_instance_profiles = _profiles
-    prices, scores = Prices(context), _Parts.scores
     actions: dict[str, Any] = {
         **templates.ACTIONS,
         **settings.ACTIONS,
         **spot_requests.actions(_Parts.requests),
-        "describe_spot_price_history": lambda self: prices.action(self),
-        "get_spot_placement_scores": lambda self: scores.action(self),
+        "describe_spot_price_history": _answered_by(Prices(context)),
+        "get_spot_placement_scores": _answered_by(_Parts.scores),
     }
     for name, function in actions.items():
         setattr(EC2Response, name, function)

@@ -118,7 +118,7 @@ class Instances:
             image.block_device_mappings, data.get("BlockDeviceMappings"), options.pop("block_device_mappings", None)
         )
         reservation = None
-        for _ in range(count):
+        for _turn in range(count):
             capacity.admit(self._context.market, backend, extra.zone, extra.instance_type, extra.market)
             made = self._run(
                 backend,

@@ -32,7 +32,7 @@ def image_id(account: str, region: str, given: str | None) -> str | None:
     if not given or not given.startswith(_BY_PARAMETER):
         return given
     with responses.request_scope(account, region):
-        status, _, body = ssm._get_parameter({"Name": given.removeprefix(_BY_PARAMETER)})
+        status, _headers, body = ssm._get_parameter({"Name": given.removeprefix(_BY_PARAMETER)})
     return json.loads(body)["Parameter"]["Value"] if status == 200 else None
 
 

@@ -88,7 +88,7 @@ class Actions:
         targets = placement.provider_targets(count, strategy) if strategy else {None: count}
         tasks, failures = [], []
         for provider, number in targets.items():
-            for _ in range(number):
+            for _turn in range(number):
                 task, refused = self._place(cluster, definition, provider, data)
                 if task is None:
                     if not refused:

@@ -39,7 +39,9 @@ class _Policies(dict):
 
         self.complete = True
         for name, policy in json.loads(aws_managed_policies_data).items():
-            record = iam._make_aws_managed_record(f"{policy['Path'].strip('/')}/{name}".strip("/"), json.dumps(policy["Document"]))
+            record = iam._make_aws_managed_record(
+                f"{policy['Path'].strip('/')}/{name}".strip("/"), json.dumps(policy["Document"])
+            )
             self.setdefault(record["Arn"], record)
 
 

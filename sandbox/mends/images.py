@@ -102,7 +102,7 @@ def _load(backend: Any) -> None:
             region_name=f"{backend.region_name}a",
             boot_mode="uefi-preferred",
         )
-        snapshots = [ami.ebs_snapshot.id, *(_snapshot(backend, ami) for _ in image.devices[1:])]
+        snapshots = [ami.ebs_snapshot.id, *(_snapshot(backend, ami) for _turn in image.devices[1:])]
         ami.sandbox_devices = [
             {
                 "DeviceName": name,

@@ -179,7 +179,7 @@ class _Form(_Text):
         key_name = shape.key.serialization.get("name", "key")
         value_name = shape.value.serialization.get("name", "value")
         found = {}
-        for _, entry in self._numbered(shape, entries, path):
+        for _number, entry in self._numbered(shape, entries, path):
             key = entry.get(key_name, {}).get(None, "")
             found[key] = self.value(shape.value, entry.get(value_name, {}), _path(path, key))
         return found

@@ -88,7 +88,7 @@ _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
 
 
 def _route(operation: OperationModel) -> Route:
-    path, _, query = operation.http["requestUri"].partition("?")
+    path, _mark, query = operation.http["requestUri"].partition("?")
     pattern = ""
     end = 0
     literal = 0
@@ -106,7 +106,7 @@ def _route(operation: OperationModel) -> Route:
     for part in filter(None, query.split("&")):
         name, equals, value = part.partition("=")
         wanted.append((name, unquote(value) if equals else None))
-    marks = frozenset(name for name, _ in wanted)
+    marks = frozenset(name for name, _value in wanted)
     headers: list[str] = []
     # S3 tells a copy from a put, and a part from an object, by required parameters alone.
     shape = operation.input_shape

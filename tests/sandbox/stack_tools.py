@@ -325,7 +325,7 @@ class Oracle:
         block, count, bits = self.resolve(argument)
         network = ipaddress.ip_network(block)
         subnets = network.subnets(new_prefix=network.max_prefixlen - int(bits))
-        return [str(next(subnets)) for _ in range(int(count))]
+        return [str(next(subnets)) for _turn in range(int(count))]
 
 
 def _stands_alone(kind: str) -> bool:

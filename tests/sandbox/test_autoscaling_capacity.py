@@ -148,7 +148,7 @@ def test_no_spot_capacity_is_told_by_activity_and_event_and_used_when_it_comes(f
 def test_capacity_of_a_pool_is_respected_and_the_rest_fails(fleet: Fleet) -> None:
     fleet.market(capacity={fleet.region: {"*": 0, "g5.xlarge": 2}, "us-west-2a": {"g5.xlarge": 0}})
     fleet.group(4)
-    eventually(lambda: fleet.members(), lambda found: len(found) == 2)
+    eventually(fleet.members, lambda found: len(found) == 2)
     eventually(lambda: fleet.activities(status="Failed"), bool)
     found = fleet.shown()["Instances"]
     assert {each["InstanceType"] for each in found} == {"g5.xlarge"}
@@ -287,7 +287,7 @@ def test_an_unhealthy_instance_is_replaced(fleet: Fleet) -> None:
     fleet.group(1)
     sick = fleet.in_service(1)[0]["InstanceId"]
     fleet.asg.set_instance_health(InstanceId=sick, HealthStatus="Unhealthy")
-    assert eventually(lambda: fleet.members(), lambda found: found and found[0]["InstanceId"] != sick)
+    assert eventually(fleet.members, lambda found: found and found[0]["InstanceId"] != sick)
 
 
 def test_detach_standby_and_attach(fleet: Fleet) -> None:

@@ -93,7 +93,7 @@ def test_a_role_stands_in_for_the_caller_and_stays(sandbox: Sandbox, how: str) -
         while (stack := stacks.wait("one"))["StackStatus"] == "REVIEW_IN_PROGRESS":
             pass
     assert (stack["StackStatus"], stack["RoleARN"]) == ("CREATE_COMPLETE", arn)
-    assert {principal.split("/")[1] for _, principal in made_by(sandbox)} == {"stacks"}
+    assert {principal.split("/")[1] for _action, principal in made_by(sandbox)} == {"stacks"}
     assert stacks.delete("one")["StackStatus"] == "DELETE_COMPLETE"
 
 

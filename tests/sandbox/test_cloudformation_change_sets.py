@@ -197,7 +197,7 @@ def test_only_what_drifted_is_touched(stacks: Stacks) -> None:
     stacks.client("logs").put_retention_policy(logGroupName="/t/logs", retentionInDays=1)
     before = len(stacks.events("one"))
     execute(stacks, change_set(stacks, DeploymentMode="REVERT_DRIFT"))
-    touched = {logical for logical, _, _ in stacks.events("one")[before:]}
+    touched = {logical for logical, _status, _reason in stacks.events("one")[before:]}
     assert touched == {"one", "Logs"}
 
 
@@ -297,7 +297,7 @@ def test_drift_of_a_region_is_seen_and_reverted(sandbox: Sandbox) -> None:
     physical = stacks.physical("region")
     for logical, change in DRIFTED.values():
         change(stacks, physical[logical])
-    assert set(stacks.drifted("region")) == {logical for logical, _ in DRIFTED.values()}
+    assert set(stacks.drifted("region")) == {logical for logical, _changed in DRIFTED.values()}
     made = stacks.api.create_change_set(
         StackName="region",
         ChangeSetName="revert",

@@ -139,7 +139,9 @@ def own_stacks(sandbox_process: Sandbox) -> Iterator[dict[str, Made]]:
     sandbox_process.control("POST", "reset")
     stacks, made, known = Stacks(sandbox_process), {}, {}
     for name in OUR_OWN:
-        made[name] = Made(stacks, f"audit-{name}", (DATA / f"{name}.template").read_text(), our_own(name, stacks, known))
+        made[name] = Made(
+            stacks, f"audit-{name}", (DATA / f"{name}.template").read_text(), our_own(name, stacks, known)
+        )
         known[name] = stacks.outputs(f"audit-{name}")
     yield made
 
@@ -150,9 +152,8 @@ def product_stacks(sandbox_process: Sandbox, own_stacks: dict[str, Made]) -> Ite
     stacks, made, known = Stacks(sandbox_process), {}, {}
     for number, (path, parameters) in enumerate(PARAMETERS.items()):
         if number == 1:
-            stacks.client("ec2").associate_vpc_cidr_block(
-                VpcId=next(iter(known.values()))["VpcId"], CidrBlock="10.1.0.0/16"
-            )
+            (network,) = known.values()
+            stacks.client("ec2").associate_vpc_cidr_block(VpcId=network["VpcId"], CidrBlock="10.1.0.0/16")
         made[path] = Made(stacks, f"product-{number}", (ROOT / path).read_text(), parameters(stacks, known))
         known[path] = stacks.outputs(f"product-{number}")
     yield made

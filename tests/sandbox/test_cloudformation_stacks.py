@@ -104,7 +104,7 @@ def test_update_touches_only_what_differs(stacks: Stacks) -> None:
     assert retention(stacks) == 14
     changed = TEMPLATE.replace("DisplayName: !Ref Days", "DisplayName: alerts")
     stacks.update("one", changed, {"Days": NOTHING})
-    assert [logical for logical, status, _ in stacks.events("one")[-4:] if status == "UPDATE_COMPLETE"] == [
+    assert [logical for logical, status, _reason in stacks.events("one")[-4:] if status == "UPDATE_COMPLETE"] == [
         "Topic",
         "one",
     ]
@@ -136,7 +136,7 @@ def test_tags_reach_the_resources_and_change_alone(stacks: Stacks) -> None:
 
 
 def test_nobody_else_may_put_such_tags(stacks: Stacks) -> None:
-    code, _ = refused(
+    code, _message = refused(
         stacks.client("efs").create_file_system,
         CreationToken="a",
         Tags=[{"Key": "aws:cloudformation:stack-name", "Value": "x"}],
@@ -163,7 +163,7 @@ def test_a_failed_create_rolls_back_and_blocks(stacks: Stacks) -> None:
         code, message = refused(operation, StackName="one", TemplateBody=TEMPLATE, **more)
         assert code == "ValidationError"
         assert message == f"Stack:{stack['StackId']} is in ROLLBACK_COMPLETE state and can not be updated."
-    code, _ = refused(stacks.api.create_stack, StackName="one", TemplateBody=TEMPLATE)
+    code, _message = refused(stacks.api.create_stack, StackName="one", TemplateBody=TEMPLATE)
     assert code == "AlreadyExistsException"
     stacks.delete("one")
     assert stacks.create("one", TEMPLATE)["StackStatus"] == COMPLETE
@@ -180,7 +180,7 @@ def test_on_failure_delete_leaves_only_the_record(stacks: Stacks) -> None:
     assert stack["StackStatus"] == "DELETE_COMPLETE"
     code, message = refused(stacks.api.describe_stacks, StackName="one")
     assert (code, message) == ("ValidationError", "Stack with id one does not exist")
-    statuses = [(logical, status) for logical, status, _ in stacks.events(identifier)]
+    statuses = [(logical, status) for logical, status, _reason in stacks.events(identifier)]
     assert ("Broken", "CREATE_FAILED") in statuses and statuses[-1] == ("one", "DELETE_COMPLETE")
     assert retention(stacks) is None
 
@@ -251,7 +251,7 @@ def test_a_removed_resource_goes_at_the_end(stacks: Stacks) -> None:
     )
     before = len(stacks.events("one"))
     assert stacks.update("one", body)["StackStatus"] == "UPDATE_COMPLETE"
-    assert [(logical, status) for logical, status, _ in stacks.events("one")[before:]] == [
+    assert [(logical, status) for logical, status, _reason in stacks.events("one")[before:]] == [
         ("one", "UPDATE_IN_PROGRESS"),
         ("one", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"),
         ("Logs", "DELETE_IN_PROGRESS"),
@@ -268,7 +268,7 @@ def test_replacement_makes_the_new_one_first(stacks: Stacks) -> None:
     stacks.update("one", None, {"Prefix": "u"})
     assert stacks.physical("one")["Logs"] == "/u/logs" != before["Logs"]
     assert retention(stacks) is None and retention(stacks, "/u/logs") == 7
-    statuses = [(logical, status) for logical, status, _ in stacks.events("one")[start:]]
+    statuses = [(logical, status) for logical, status, _reason in stacks.events("one")[start:]]
     assert statuses.index(("Topic", "UPDATE_COMPLETE")) < statuses.index(("Logs", "DELETE_COMPLETE"))
     reason = "Requested update requires the creation of a new physical resource; hence creating one."
     assert ("Logs", "UPDATE_IN_PROGRESS", reason) in stacks.events("one")
@@ -347,7 +347,7 @@ def test_what_is_in_use_is_not_deleted(stacks: Stacks) -> None:
     assert "(Service: Ec2, Status Code: 400" in stacks.reasons("net")["Private"]
     # What they need was not even tried.
     assert set(stacks.physical("net")) == {"Nodes", "Private", "Vpc"}
-    code, _ = refused(stacks.api.update_stack, StackName="net", UsePreviousTemplate=True)
+    code, _message = refused(stacks.api.update_stack, StackName="net", UsePreviousTemplate=True)
     assert code == "ValidationError"
     ec2.delete_network_interface(NetworkInterfaceId=interface["NetworkInterfaceId"])
     assert stacks.delete("net")["StackStatus"] == "DELETE_COMPLETE"

@@ -90,7 +90,7 @@ def test_a_gateway_stays_attached_while_addresses_are_mapped(fleet: Fleet) -> No
 def test_a_deleted_endpoint_is_gone_and_can_be_deleted_again(fleet: Fleet, network: dict[str, str]) -> None:
     service = f"com.amazonaws.{fleet.region}.s3"
     made = fleet.ec2.create_vpc_endpoint(VpcId=network["vpc"], ServiceName=service)["VpcEndpoint"]["VpcEndpointId"]
-    for _ in range(2):
+    for _turn in range(2):
         fleet.ec2.delete_vpc_endpoints(VpcEndpointIds=[made])
         with refused("InvalidVpcEndpointId.NotFound"):
             fleet.ec2.describe_vpc_endpoints(VpcEndpointIds=[made])

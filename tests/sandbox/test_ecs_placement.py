@@ -68,9 +68,9 @@ def test_a_gpu_is_taken_once() -> None:
 def test_tasks_spread_over_zones_unless_told_to_pack() -> None:
     rooms = [room("a", "z1", 4, (Needs(cpu=1000),)), room("b", "z2", 4), room("c", "z1", 4)]
     assert placement.choose(rooms, Needs(), "f")[0].arn == "b"
-    packed, _ = placement.choose(rooms, Needs(), "f", strategies=[{"type": "binpack", "field": "cpu"}])
+    packed, _why = placement.choose(rooms, Needs(), "f", strategies=[{"type": "binpack", "field": "cpu"}])
     assert packed.arn == "a"
-    spread, _ = placement.choose(rooms, Needs(), "f", strategies=[{"type": "spread", "field": "instanceId"}])
+    spread, _why = placement.choose(rooms, Needs(), "f", strategies=[{"type": "spread", "field": "instanceId"}])
     assert spread.arn == "b"
 
 

@@ -170,7 +170,7 @@ def run_machine(sandbox: Sandbox, role: str, definition: dict[str, Any], payload
     machines = sandbox.client("stepfunctions")
     arn = machines.create_state_machine(name="m", definition=json.dumps(definition), roleArn=role)["stateMachineArn"]
     execution = machines.start_execution(stateMachineArn=arn, input=json.dumps(payload or {}))["executionArn"]
-    for _ in range(100):
+    for _turn in range(100):
         found = machines.describe_execution(executionArn=execution)
         if found["status"] != "RUNNING":
             return found

@@ -63,7 +63,7 @@ def test_a_fault_is_for_its_region_and_action(sandbox: Sandbox) -> None:
     sandbox.control("POST", "faults", [fault])
     sandbox.client("ec2").describe_vpcs()
     sandbox.client("ec2", "eu-west-1").describe_subnets()
-    for _ in range(3):
+    for _turn in range(3):
         with pytest.raises(ClientError):
             sandbox.client("ec2", "eu-west-1").describe_vpcs()
     sandbox.control("DELETE", "faults")

@@ -53,7 +53,7 @@ def test_the_default_percentage_buys_on_demand_only() -> None:
 def test_zones_come_first_and_another_zone_serves_where_one_cannot() -> None:
     pools = [pool("g5.xlarge", zone, free=0 if zone == "b" else 9) for zone in "abc"]
     held: list = []
-    for _ in range(4):
+    for _turn in range(4):
         chosen = allocation.choose(SPOT, Distribution(spot_strategy="capacity-optimized"), pools, held)
         held.append(Unit(SPOT, chosen.zone, chosen.instance_type))
     assert Counter(each.zone for each in held) == {"a": 2, "c": 2}
@@ -70,7 +70,7 @@ def test_balanced_only_does_not_go_elsewhere() -> None:
 def test_lowest_price_spreads_over_the_n_cheapest_pools() -> None:
     pools = [pool("x.a", price="3"), pool("x.b", price="1"), pool("x.c", price="2"), pool("x.d", price="9")]
     distribution, held = Distribution(spot_strategy="lowest-price", spot_pools=2), []
-    for _ in range(6):
+    for _turn in range(6):
         held.append(Unit(SPOT, "a", allocation.choose(SPOT, distribution, pools, held).instance_type))
     assert Counter(each.instance_type for each in held) == {"x.b": 3, "x.c": 3}
 
@@ -126,7 +126,7 @@ def test_launching_the_shortfall_never_overbooks_a_pool_or_the_group(desired, ba
     }
     held: list = []
     for market, missing in allocation.shortfall(desired, distribution, held).items():
-        for _ in range(missing):
+        for _turn in range(missing):
             pools = [pool("x.a", zone, room[market, zone], market=market) for zone in "abc"]
             chosen = allocation.choose(market, distribution, pools, held)
             if chosen is None:

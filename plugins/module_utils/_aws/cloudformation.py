@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
-from botocore.exceptions import WaiterError
-from botocore.waiter import WaiterModel
-from botocore.waiter import create_waiter_with_client
+try:
+    from botocore.exceptions import ClientError
+    from botocore.exceptions import WaiterError
+    from botocore.waiter import WaiterModel
+    from botocore.waiter import create_waiter_with_client
+except ImportError:
+    pass  # See errors.py.
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import translated
@@ -23,33 +26,31 @@ DELAY = 2
 # What a change set's reason says when there is nothing to change (seen at AWS, also matched by amazon.aws).
 EMPTY = ("didn't contain changes", "No updates are to be performed")
 
-_WAITERS = WaiterModel(
-    {
-        "version": 2,
-        "waiters": {
-            "DriftDetected": {
-                "operation": "DescribeStackDriftDetectionStatus",
-                "delay": DELAY,
-                "maxAttempts": 1,
-                "acceptors": [
-                    {
-                        "matcher": "path",
-                        "argument": "DetectionStatus",
-                        "expected": "DETECTION_COMPLETE",
-                        "state": "success",
-                    },
-                    # Some resources could not be checked, the others were; the reason names them.
-                    {
-                        "matcher": "path",
-                        "argument": "DetectionStatus",
-                        "expected": "DETECTION_FAILED",
-                        "state": "failure",
-                    },
-                ],
-            },
+_WAITERS: dict[str, Any] = {
+    "version": 2,
+    "waiters": {
+        "DriftDetected": {
+            "operation": "DescribeStackDriftDetectionStatus",
+            "delay": DELAY,
+            "maxAttempts": 1,
+            "acceptors": [
+                {
+                    "matcher": "path",
+                    "argument": "DetectionStatus",
+                    "expected": "DETECTION_COMPLETE",
+                    "state": "success",
+                },
+                # Some resources could not be checked, the others were; the reason names them.
+                {
+                    "matcher": "path",
+                    "argument": "DetectionStatus",
+                    "expected": "DETECTION_FAILED",
+                    "state": "failure",
+                },
+            ],
         },
-    }
-)
+    },
+}
 
 
 @translated("describe the stack")
@@ -99,7 +100,7 @@ def detect_drift(client: Any, name: str) -> str:
 @translated("wait for drift detection")
 def wait_for_detection(client: Any, detection: str, seconds: float) -> str | None:
     """Wait until a detection has ended; None, or why some resources could not be checked."""
-    waiter = create_waiter_with_client("DriftDetected", _WAITERS, client)
+    waiter = create_waiter_with_client("DriftDetected", WaiterModel(_WAITERS), client)
     try:
         waiter.wait(StackDriftDetectionId=detection, WaiterConfig=_config(seconds))
     except WaiterError as error:

@@ -14,7 +14,10 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from typing import Any
 
-from botocore.exceptions import ClientError
+try:
+    from botocore.exceptions import ClientError
+except ImportError:
+    pass  # See errors.py.
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import translated
 
@@ -101,7 +104,7 @@ def _backup_status(client: Any, file_system: str) -> str:
 
 def _lifecycle(client: Any, file_system: str) -> list[dict[str, str]]:
     policies = client.describe_lifecycle_configuration(FileSystemId=file_system)["LifecyclePolicies"]
-    return sorted(policies, key=lambda policy: sorted(policy))
+    return sorted(policies, key=sorted)
 
 
 def _file_system_policy(client: Any, file_system: str) -> dict[str, Any] | None:

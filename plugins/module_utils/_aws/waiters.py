@@ -17,8 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 from typing import TypeVar
 
-from botocore.waiter import WaiterModel
-from botocore.waiter import create_waiter_with_client
+try:
+    from botocore.waiter import WaiterModel
+    from botocore.waiter import create_waiter_with_client
+except ImportError:
+    pass  # See errors.py.
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import translated
@@ -29,52 +32,50 @@ ALIVE = ["pending", "running", "shutting-down", "stopping", "stopped"]
 # Set by Auto Scaling on every instance it launches; it outlives the group.
 TAG_GROUP_NAME = "aws:autoscaling:groupName"
 
-MODELS = WaiterModel(
-    {
-        "version": 2,
-        "waiters": {
-            "GroupGone": {
-                "operation": "DescribeAutoScalingGroups",
-                "delay": 5,
-                "maxAttempts": 120,
-                "acceptors": [
-                    {
-                        "matcher": "path",
-                        "argument": "length(AutoScalingGroups)",
-                        "expected": 0,
-                        "state": "success",
-                    },
-                    {
-                        "matcher": "pathAny",
-                        "argument": "AutoScalingGroups[].DeletionProtection",
-                        "expected": "prevent-all-deletion",
-                        "state": "failure",
-                    },
-                ],
-            },
-            "InstancesGone": {
-                "operation": "DescribeInstances",
-                "delay": 5,
-                "maxAttempts": 120,
-                "acceptors": [
-                    {
-                        "matcher": "path",
-                        "argument": "length(Reservations[].Instances[])",
-                        "expected": 0,
-                        "state": "success",
-                    },
-                    {
-                        # A stopped instance never goes by itself: somebody protected it from termination.
-                        "matcher": "pathAny",
-                        "argument": "Reservations[].Instances[].State.Name",
-                        "expected": "stopped",
-                        "state": "failure",
-                    },
-                ],
-            },
+MODELS: dict[str, Any] = {
+    "version": 2,
+    "waiters": {
+        "GroupGone": {
+            "operation": "DescribeAutoScalingGroups",
+            "delay": 5,
+            "maxAttempts": 120,
+            "acceptors": [
+                {
+                    "matcher": "path",
+                    "argument": "length(AutoScalingGroups)",
+                    "expected": 0,
+                    "state": "success",
+                },
+                {
+                    "matcher": "pathAny",
+                    "argument": "AutoScalingGroups[].DeletionProtection",
+                    "expected": "prevent-all-deletion",
+                    "state": "failure",
+                },
+            ],
         },
-    }
-)
+        "InstancesGone": {
+            "operation": "DescribeInstances",
+            "delay": 5,
+            "maxAttempts": 120,
+            "acceptors": [
+                {
+                    "matcher": "path",
+                    "argument": "length(Reservations[].Instances[])",
+                    "expected": 0,
+                    "state": "success",
+                },
+                {
+                    # A stopped instance never goes by itself: somebody protected it from termination.
+                    "matcher": "pathAny",
+                    "argument": "Reservations[].Instances[].State.Name",
+                    "expected": "stopped",
+                    "state": "failure",
+                },
+            ],
+        },
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -133,5 +134,5 @@ def wait_instances_gone(client: Any, group_name: str, timeout: float, pace: Pace
 
 def _wait(client: Any, name: str, timeout: float, pace: Pace, **arguments: Any) -> None:
     attempts = max(1, math.ceil(timeout / pace.delay))
-    waiter = create_waiter_with_client(name, MODELS, client)
+    waiter = create_waiter_with_client(name, WaiterModel(MODELS), client)
     waiter.wait(WaiterConfig={"Delay": pace.delay, "MaxAttempts": attempts}, **arguments)

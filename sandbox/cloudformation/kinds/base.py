@@ -56,7 +56,7 @@ class Call:
     def name(self, limit: int = 255, lower: bool = False) -> str:
         """A name as CloudFormation generates it: stack, logical id, a random part."""
         alphabet = string.ascii_lowercase + string.digits if lower else string.ascii_letters + string.digits
-        tail = "".join(secrets.choice(alphabet) for _ in range(12))
+        tail = "".join(secrets.choice(alphabet) for _turn in range(12))
         half = (limit - 14) // 2
         stack = self.stack if len(self.stack) + len(self.logical) <= limit - 14 else self.stack[:half]
         name = f"{stack}-{self.logical[: limit - 14 - len(stack)]}-{tail}"

@@ -70,7 +70,7 @@ class Table(Kind):
         return table
 
     def _wait(self, call: Call, table: str) -> None:
-        for _ in range(200):
+        for _turn in range(200):
             found = self._find(call, table)
             if found is None or found["TableStatus"] == "ACTIVE":
                 return

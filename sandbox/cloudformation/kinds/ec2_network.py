@@ -42,7 +42,7 @@ class Vpc(Ec2Kind):
         self.retag(call, physical, old, new)
 
     def _switch(self, call: Call, vpc: str, old: Properties, new: Properties) -> None:
-        for name, (_, default) in self.switches.items():
+        for name, (_attribute, default) in self.switches.items():
             if old.get(name, default) != new.get(name, default):
                 self.api(call).modify_vpc_attribute(VpcId=vpc, **{name: {"Value": new.get(name, default)}})
 
@@ -51,7 +51,7 @@ class Vpc(Ec2Kind):
 
     def properties_of(self, call: Call, found: dict, expected: Properties) -> Properties:
         actual = self.shown(found, ("CidrBlock", "InstanceTenancy"))
-        for name, (attribute, _) in self.switches.items():
+        for name, (attribute, _default) in self.switches.items():
             if name in expected:
                 answer = self.api(call).describe_vpc_attribute(VpcId=found["VpcId"], Attribute=attribute)
                 actual[name] = answer[name]["Value"]

@@ -149,7 +149,7 @@ class Rule(Kind):
         return ec2.authorize_security_group_ingress, ec2.revoke_security_group_ingress
 
     def create(self, call: Call, wanted: Properties) -> str:
-        authorize, _ = self._operations(call)
+        authorize, _revoke = self._operations(call)
         answer = authorize(GroupId=wanted["GroupId"], IpPermissions=[permission(wanted)])
         return answer["SecurityGroupRules"][0]["SecurityGroupRuleId"]
 
@@ -164,7 +164,7 @@ class Rule(Kind):
         describe(GroupId=new["GroupId"], IpPermissions=[permission(new)])
 
     def delete(self, call: Call, physical: str, properties: Properties) -> None:
-        _, revoke = self._operations(call)
+        _authorize, revoke = self._operations(call)
         gone_is_fine(revoke, GroupId=properties["GroupId"], IpPermissions=[permission(properties)])
 
     def read(self, call: Call, physical: str, expected: Properties) -> Properties | None:

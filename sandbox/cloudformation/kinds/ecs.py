@@ -253,7 +253,7 @@ class Service(EcsKind):
         if not found:
             return
         gone_is_fine(self.api(call).delete_service, service=physical, force=True, **self._cluster(properties))
-        for _ in range(200):
+        for _turn in range(200):
             if not self._find(call, physical, properties):
                 return
             time.sleep(0.05)

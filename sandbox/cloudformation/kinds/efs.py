@@ -29,7 +29,7 @@ class EfsKind(Kind):
 
     def wait(self, call: Call, find: Any, until: str | None) -> None:
         """Wait until the resource's life cycle state is `until`, or until it is gone."""
-        for _ in range(100):
+        for _turn in range(100):
             found = find(call)
             if (found or {}).get("LifeCycleState") == until:
                 return

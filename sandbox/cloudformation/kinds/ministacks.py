@@ -22,6 +22,7 @@ from sandbox.cloudformation.kinds.base import same_order
 from sandbox.cloudformation.kinds.base import tag_changes
 from sandbox.cloudformation.kinds.base import tag_map
 from sandbox.cloudformation.kinds.base import tags_like
+from sandbox.cloudformation.schema import Schema
 
 
 class Foreign(Kind):
@@ -54,7 +55,7 @@ class Foreign(Kind):
         arguments = (physical, old, new, call.stack)
         if self._handlers.get("update_with_logical_id"):
             arguments = (*arguments, call.logical)
-        _, attributes = update(*arguments)
+        _physical, attributes = update(*arguments)
         self._attributes[physical] = {**self._attributes.get(physical, {}), **attributes}
         self.after(call, physical, new)
 
@@ -82,8 +83,8 @@ class Mended(Foreign):
     kind: str
 
     def __init__(self) -> None:
-        Kind.__init__(self)
         super().__init__(self.kind)
+        self.schema = Schema(self.kind)
 
 
 class Function(Mended):
@@ -333,7 +334,7 @@ class Stage(Mended):
         if "MethodSettings" in expected:
             settings = []
             for key, value in found.get("methodSettings", {}).items():
-                path, _, method = key.rpartition("/")
+                path, _mark, method = key.rpartition("/")
                 # The API writes "*/*" and "~1path/GET" for the template's "/*" and "/path".
                 resource = "/*" if path == "*" else path.replace("~1", "/")
                 one = {"ResourcePath": resource, "HttpMethod": method, **value}

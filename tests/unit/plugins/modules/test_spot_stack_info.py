@@ -30,7 +30,7 @@ class Stacks:
         self.events = {}
         self.templates = {}
         self.detections = ["DETECTION_IN_PROGRESS", "DETECTION_COMPLETE"]
-        self.detection_error = None
+        self.detection_errors = []
         self.invalid = None
         self.error = aws_error
         for operation in (
@@ -78,8 +78,8 @@ class Stacks:
         return {**answer, "NextToken": str(index + 1)} if index + 1 < len(pages) else answer
 
     def DetectStackDrift(self, params, region):
-        if self.detection_error:
-            raise self.detection_error
+        for error in self.detection_errors:
+            raise error
         return {"StackDriftDetectionId": "detection-of-" + params["StackName"]}
 
     def DescribeStackDriftDetectionStatus(self, params, region):
@@ -289,7 +289,7 @@ def test_drift_is_looked_for_in_stacks_that_stand(look, stacks, verdict):
 
 def test_refused_detection_is_told_as_unknown(look, stacks):
     stacks.add("a-region")
-    stacks.detection_error = stacks.error("AccessDenied", "not authorized")
+    stacks.detection_errors = [stacks.error("AccessDenied", "not authorized")]
     result = look({"name": "a-region"})
     assert not result.failed
     assert result["stacks"]["a-region"]["drift"] == []

@@ -51,12 +51,12 @@ COMPLETE = {
 }
 
 
-def errors(workers, hub=HUB):
-    return [str(finding) for finding in validate(hub, workers)[0]]
+def errors(workers, *hub):
+    return [str(finding) for finding in validate(*(hub or [HUB]), workers)[0]]
 
 
-def warnings(workers, hub=HUB):
-    return [str(finding) for finding in validate(hub, workers)[1]]
+def warnings(workers, *hub):
+    return [str(finding) for finding in validate(*(hub or [HUB]), workers)[1]]
 
 
 def test_a_place_that_says_everything_and_one_that_says_nothing_are_fine():
