@@ -1,0 +1,84 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Callback of tools/bench.py: what ran on which host for how long, as JSON lines in the file that BENCH_RUNS names."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: module_runs
+type: aggregate
+short_description: Write every executed module and action as a JSON line
+description:
+  - Writes C(task), C(action), C(host), C(seconds), C(module) and C(changed) of everything that was executed to the file that
+    the variable E(BENCH_RUNS) names. C(module) is false for an action that starts no module process. Loop items count one by one.
+  - The last line holds what changed and what failed, by host.
+"""
+
+import json
+import os
+import time
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+from ansible.plugins.loader import action_loader
+
+# These have no plugin at all: the strategy acts on them.
+INCLUDES = {"ansible.builtin.include_role", "ansible.builtin.include_tasks"}
+
+
+class CallbackModule(CallbackBase):
+    """Times are wall clock, from the moment a task or the item before ended up in this process."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "module_runs"
+    CALLBACK_NEEDS_ENABLED = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._path = os.environ.get("BENCH_RUNS")
+        self.disabled = self._path is None
+        self._began: dict[tuple[str, str], float] = {}
+
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        self._began[host.name, task._uuid] = time.monotonic()
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        self._executed(result)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        self._executed(result)
+
+    def v2_runner_item_on_ok(self, result: Any) -> None:
+        self._executed(result)
+
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        self._executed(result)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._write({"changed": dict(stats.changed), "failed": dict(stats.failures), "unreachable": dict(stats.dark)})
+
+    def _executed(self, result: Any) -> None:
+        task, host = result.task, result.host.name
+        if "results" in result.result and task.loop is not None:
+            return  # The items were written one by one.
+        action = task.resolved_action or task.action
+        key = (host, task._uuid)
+        now = time.monotonic()
+        run = {
+            "task": task.get_name(),
+            "action": action,
+            "host": host,
+            "seconds": round(now - self._began.get(key, now), 3),
+            # What has no action plugin of its own is a module, which the plugin `normal` runs.
+            "module": action not in INCLUDES and not action_loader.has_plugin(task.action),
+            "changed": bool(result.result.get("changed")),
+        }
+        self._began[key] = now
+        self._write(run)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        with open(self._path, "a", encoding="utf-8") as runs:
+            runs.write(json.dumps(line) + "\n")
