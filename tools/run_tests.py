@@ -116,6 +116,8 @@ def lint(stage: Stage) -> None:
     stage.run(
         *(DEV / "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck"),
         *("--validate-collection-refs", "self", "."),
+        # It would ask the checkout's git for amazon.aws's files, which git is told to ignore.
+        env={"GIT_CEILING_DIRECTORIES": str(ROOT / ".venvs")},
     )
     stage.run(DEV / "ansible-lint", "--offline", "--strict", "--profile", "production")
 
