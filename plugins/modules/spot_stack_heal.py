@@ -196,17 +196,17 @@ def revert(client: Any, found: dict[str, Any], overrides: dict[str, str], role_a
     digest = hashlib.sha256(json.dumps(found["drift"], sort_keys=True, default=str).encode()).hexdigest()
     label = f"revert-drift-{digest[:32]}"
     cloudformation.delete_change_set(client, name, label)
-    change_set = cloudformation.create_drift_revert(client, name, label, parameters, role_arn)
-    if not cloudformation.wait_for_change_set(client, change_set, timeout):
+    cloudformation.create_drift_revert(client, name, label, parameters, role_arn)
+    if not cloudformation.wait_for_change_set(client, name, label, timeout):
         cloudformation.delete_change_set(client, name, label)
         return
-    moving = brain.would_move(cloudformation.change_set_changes(client, change_set))
+    moving = brain.would_move(cloudformation.change_set_changes(client, name, label))
     if moving:
         cloudformation.delete_change_set(client, name, label)
         raise EtherealSpotError(
             f"reverting the drift of stack {name} would set {', '.join(moving)}, which belongs to no template"
         )
-    cloudformation.execute_change_set(client, change_set)
+    cloudformation.execute_change_set(client, name, label)
     cloudformation.wait_for_update(client, name, timeout)
 
 

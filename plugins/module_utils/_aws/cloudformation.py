@@ -127,8 +127,8 @@ def resource_drifts(client: Any, name: str) -> list[dict[str, Any]]:
 @translated("create the change set")
 def create_drift_revert(
     client: Any, stack: str, name: str, parameters: list[dict[str, Any]], role_arn: str | None
-) -> str:
-    """A change set that brings resources back to the stack's own template; returns its ARN.
+) -> None:
+    """A change set that brings resources back to the stack's own template.
 
     REVERT_DRIFT is a three-way comparison of template, previous deployment and actual state (CloudFormation user
     guide, drift-aware change sets).
@@ -144,15 +144,18 @@ def create_drift_revert(
     }
     if role_arn:
         request["RoleARN"] = role_arn
-    return client.create_change_set(**request)["Id"]
+    client.create_change_set(**request)
 
 
 @translated("wait for the change set")
-def wait_for_change_set(client: Any, change_set: str, seconds: float) -> bool:
-    """Wait until a change set can be executed; False where there is nothing to change."""
+def wait_for_change_set(client: Any, stack: str, name: str, seconds: float) -> bool:
+    """Wait until a change set can be executed; False where there is nothing to change.
+
+    Here and below the stack is named, since IAM judges change sets by their stack: an ARN of a change set does not tell it.
+    """
     waiter = client.get_waiter("change_set_create_complete")
     try:
-        waiter.wait(ChangeSetName=change_set, WaiterConfig=_config(seconds))
+        waiter.wait(StackName=stack, ChangeSetName=name, WaiterConfig=_config(seconds))
     except WaiterError as error:
         answer = error.last_response if isinstance(error.last_response, dict) else {}
         reason = answer.get("StatusReason", "")
@@ -165,9 +168,10 @@ def wait_for_change_set(client: Any, change_set: str, seconds: float) -> bool:
 
 
 @translated("describe the change set")
-def change_set_changes(client: Any, change_set: str) -> list[dict[str, Any]]:
+def change_set_changes(client: Any, stack: str, name: str) -> list[dict[str, Any]]:
     """A change set's changes with the values before and after."""
-    pages = client.get_paginator("describe_change_set").paginate(ChangeSetName=change_set, IncludePropertyValues=True)
+    paginator = client.get_paginator("describe_change_set")
+    pages = paginator.paginate(StackName=stack, ChangeSetName=name, IncludePropertyValues=True)
     return pages.build_full_result()["Changes"]
 
 
@@ -178,8 +182,8 @@ def delete_change_set(client: Any, stack: str, name: str) -> None:
 
 
 @translated("execute the change set")
-def execute_change_set(client: Any, change_set: str) -> None:
-    client.execute_change_set(ChangeSetName=change_set)
+def execute_change_set(client: Any, stack: str, name: str) -> None:
+    client.execute_change_set(StackName=stack, ChangeSetName=name)
 
 
 @translated("wait for the stack's update")

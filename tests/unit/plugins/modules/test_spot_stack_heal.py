@@ -251,6 +251,15 @@ def test_a_change_set_that_would_set_what_moves_is_not_executed(heal, region):
     assert [call.operation for call in result.mutating] == ["DeleteChangeSet", "CreateChangeSet", "DeleteChangeSet"]
 
 
+def test_every_call_of_a_change_set_names_its_stack(heal, region):
+    """IAM judges change sets by their stack, which a change set's ARN does not tell."""
+    result = heal()
+    calls = [call for call in result.calls if call.operation.endswith("ChangeSet")]
+    assert {call.operation for call in calls} >= {"CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet"}
+    assert {call.params["StackName"] for call in calls} == {"gpu-region"}
+    assert len({call.params["ChangeSetName"] for call in calls}) == 1
+
+
 def test_empty_change_set_is_deleted_and_the_drift_is_told(heal, region):
     region.change_set_status = "FAILED"
     region.change_set_reason = "The submitted information didn't contain changes."
