@@ -152,7 +152,7 @@ def product_stacks(sandbox_process: Sandbox, own_stacks: dict[str, Made]) -> Ite
     stacks, made, known = Stacks(sandbox_process), {}, {}
     for number, (path, parameters) in enumerate(PARAMETERS.items()):
         if number == 1:
-            (network,) = known.values()
+            network = known["roles/network/files/network.template"]
             stacks.client("ec2").associate_vpc_cidr_block(VpcId=network["VpcId"], CidrBlock="10.1.0.0/16")
         made[path] = Made(stacks, f"product-{number}", (ROOT / path).read_text(), parameters(stacks, known))
         known[path] = stacks.outputs(f"product-{number}")
