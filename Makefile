@@ -38,7 +38,7 @@ bench: setup ## module runs, API calls and CPU of `site`; with YARDSTICK=FOLDER 
 	@$(DEV)/python tools/bench.py
 
 sandbox: setup ## the local AWS in the foreground, on PORT
-	@exec $(SANDBOX_PYTHON) -m sandbox $(PORT)
+	@SANDBOX_MODELS=$$(echo .venvs/dev/lib/python3*/site-packages/botocore/data) exec $(SANDBOX_PYTHON) -m sandbox $(PORT)
 
 env: $(LINK) ## export lines for working by hand against `make sandbox`; use make -s env PORT=n
 	@$(DEV)/python tools/local_aws.py env $(PORT)

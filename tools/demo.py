@@ -57,7 +57,7 @@ def main() -> int:
         aws.control("PUT", "market", MARKET)
         before = leftovers.listing(aws.url)
         environment = local_aws.controller(aws)
-        print(f"{aws.url}, IAM enforced; the playbooks run as user controller with docs/policies/controller.json")
+        print(f"{aws.url}, IAM enforced; the playbooks run as user controller with docs/policies/")
 
         say("site: provision hub us-east-1 and workers us-west-2 and eu-west-1, rank them, serve from the best")
         seconds = play("site", environment)

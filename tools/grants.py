@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hold docs/policies/controller.json against the calls that the playbooks make.
+"""Hold docs/policies/*.json against the calls that the playbooks make.
 
 Usage: grants.py URL prints what a running sandbox has recorded and the policy does not grant, and the other way round.
 """
@@ -16,16 +16,23 @@ import urllib.request
 from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-POLICY = ROOT / "docs/policies/controller.json"
-# Granted although no run on the sandbox needs them: what AWS asks for by itself. Sources stand in docs/policies/README.md.
+POLICIES = ROOT / "docs/policies"
+# Granted although no run on the sandbox is judged for them: what AWS asks for by itself, with sources in docs/policies/README.md.
 IMPLIED = frozenset(
     {
-        "cloudformation:CancelUpdateStack",
-        "ec2:RunInstances",
+        "ecs:TagResource",
+        "ecs:UntagResource",
+        "elasticfilesystem:UntagResource",
+        "dynamodb:UntagResource",
         "iam:CreateServiceLinkedRole",
+        "iam:TagRole",
+        "iam:UntagRole",
         "kms:CreateGrant",
         "kms:Decrypt",
         "kms:GenerateDataKeyWithoutPlaintext",
+        "kms:UntagResource",
+        "logs:TagResource",
+        "logs:UntagResource",
     }
 )
 
@@ -39,6 +46,11 @@ def granted(policy: dict[str, Any]) -> set[str]:
     }
 
 
+def all_granted() -> set[str]:
+    """The actions that the shipped policies allow together."""
+    return set().union(*(granted(json.loads(policy.read_text())) for policy in POLICIES.glob("*.json")))
+
+
 def recorded(calls: list[dict[str, Any]], principal: str) -> set[str]:
     """The actions that the principal, or CloudFormation in its name, was judged for."""
     return {judged["action"] for call in calls if call["principal"].endswith(principal) for judged in call["iam"] or []}
@@ -47,7 +59,7 @@ def recorded(calls: list[dict[str, Any]], principal: str) -> set[str]:
 def main() -> None:
     with urllib.request.urlopen(f"{sys.argv[1]}/_sandbox/calls", timeout=60) as answer:
         calls = json.loads(answer.read())
-    allowed = granted(json.loads(POLICY.read_text()))
+    allowed = all_granted()
     made = recorded(calls, "user/controller")
     print("recorded, not granted:", *sorted(made - allowed), sep="\n  ")
     print("granted, not recorded:", *sorted(allowed - made - IMPLIED), sep="\n  ")

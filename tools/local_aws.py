@@ -76,6 +76,10 @@ def start(port: int | None = None) -> Sandbox:
     port = port or free_port()
     python = os.environ.get("SANDBOX_PYTHON", str(ROOT / ".venvs/sandbox/bin/python"))
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHONDONTWRITE"))}
+    # Requests are judged by the service models that the product uses, which are newer than the emulators'.
+    models = next((ROOT / ".venvs/dev/lib").glob("python3*/site-packages/botocore/data"), None)
+    if models:
+        variables["SANDBOX_MODELS"] = str(models)
     log = ROOT / ".cache" / f"sandbox-{port}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as errors:
@@ -113,7 +117,7 @@ def running(port: int | None = None) -> Iterator[Sandbox]:
 
 
 def controller(sandbox: Sandbox, name: str = "controller") -> dict[str, str]:
-    """Make an IAM user with the rights of docs/policies/controller.json; the environment that acts as it."""
+    """Make an IAM user with the rights of docs/policies/*.json; the environment that acts as it."""
     import boto3
 
     iam = boto3.client(
@@ -123,11 +127,12 @@ def controller(sandbox: Sandbox, name: str = "controller") -> dict[str, str]:
         aws_access_key_id=ROOT_KEY,
         aws_secret_access_key=ROOT_KEY,
     )
-    policy = (ROOT / "docs/policies/controller.json").read_text()
     iam.create_user(UserName=name)
-    iam.put_user_policy(UserName=name, PolicyName="controller", PolicyDocument=policy)
-    made = iam.create_access_key(UserName=name)["AccessKey"]
-    return environment(sandbox.port, made["AccessKeyId"], made["SecretAccessKey"])
+    for policy in sorted((ROOT / "docs/policies").glob("*.json")):
+        made = iam.create_policy(PolicyName=policy.stem, PolicyDocument=policy.read_text())["Policy"]
+        iam.attach_user_policy(UserName=name, PolicyArn=made["Arn"])
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return environment(sandbox.port, key["AccessKeyId"], key["SecretAccessKey"])
 
 
 def main() -> None:

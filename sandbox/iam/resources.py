@@ -13,6 +13,7 @@ import re
 from typing import Any
 
 from ministack.core import responses
+from ministack.services import cloudformation
 from ministack.services import efs
 from moto.autoscaling.models import autoscaling_backends
 from moto.ec2.models import ec2_backends
@@ -237,7 +238,11 @@ def _ecs_arn(kind: str, name: str, cluster: str = "") -> str:
 
 def _cloudformation(action: str, parameters: dict[str, Any]) -> list[str] | None:
     name = parameters.get("StackName")
-    return None if isinstance(name, str) and name else ["*"]
+    if isinstance(name, str) and name:
+        return None
+    # A change set's ARN is enough to name its stack, which is what the call is judged on (service authorization reference).
+    change_set = cloudformation._change_sets.get(parameters.get("ChangeSetName") or "")
+    return [change_set["StackId"]] if change_set else ["*"]
 
 
 def _elasticfilesystem(action: str, parameters: dict[str, Any]) -> list[str] | None:
