@@ -20,8 +20,11 @@ POLICIES = ROOT / "docs/policies"
 # Granted although no run on the sandbox is judged for them: what AWS asks for by itself, with sources in docs/policies/README.md.
 IMPLIED = frozenset(
     {
+        "ec2:ModifyVpcEndpoint",
         "ecs:TagResource",
         "ecs:UntagResource",
+        "ecs:UpdateClusterSettings",
+        "elasticfilesystem:UpdateFileSystem",
         "elasticfilesystem:UntagResource",
         "dynamodb:UntagResource",
         "iam:CreateServiceLinkedRole",
