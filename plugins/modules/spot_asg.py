@@ -423,6 +423,7 @@ reasons:
 
 from typing import Any
 
+from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscaling
@@ -553,7 +554,8 @@ def plan(
         clients, module.region, current, standing, given, fleet, allow_public_subnets=public
     )
     for warning in warnings:
-        module.warn(warning)
+        # Not module.warn: amazon.aws puts its warnings into the result as well, which ansible-core deprecates.
+        warn(warning)
     return fleet_plan.plan(current, fleet, data), fleet, data
 
 
