@@ -23,11 +23,11 @@ READING_SECONDS = 60
 
 
 def survey(clients: Clients, names: Iterable[str], drift: bool, seconds: float) -> dict[str, dict[str, Any]]:
-    """Every stack as found, by name. Raises the first error of a read; drift that cannot be read is told as unknown."""
+    """Every stack as found, by name. Raises the first error of a read; drift that cannot be read is told as unknown.
+
+    `clients` is called from several threads.
+    """
     names = list(names)
-    # Clients are made before the threads start: making them is not safe to do in several at once.
-    for service in ("cloudformation", *sorted(set(probes.SERVICES.values()) if drift else ())):
-        clients(service)
     # Drift has its own deadline and may be unknown; the reads around it get a little longer.
     reads = {name: functools.partial(_read, clients, name, drift, seconds) for name in names}
     found = gather(reads, seconds + READING_SECONDS)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 from typing import NoReturn
@@ -30,7 +31,8 @@ RETRIES = {"mode": "standard", "total_max_attempts": 5}
 class Clients:
     """Plain botocore clients by service and region, one each; the module's own region unless another is named.
 
-    All of them share one session: its loader reads each service model once, and a client costs a fifth.
+    All of them share one session: its loader reads each service model once, and a client costs a fifth. May be called from several
+    threads: a client is made when it is first needed, and two are never made at once, which botocore's session does not allow.
     """
 
     def __init__(self, module: AnsibleAWSModule, connect_timeout: int = 10, read_timeout: int = 60) -> None:
@@ -41,20 +43,26 @@ class Clients:
         ).merge(parameters.pop("aws_config", None) or Config())
         profile = parameters.pop("profile_name", None)
         self._parameters = parameters
-        self._known: dict[tuple[str, str | None], Any] = {}
+        self._known: dict[tuple[str, str], Any] = {}
+        self._making = threading.Lock()
         self._session = self._made(lambda: boto3.session.Session(profile_name=profile))
 
     def __call__(self, service: str, region: str | None = None) -> Any:
-        key = (service, region or self._region)
-        if key not in self._known:
-            if key[1] is None:
-                self._module.fail_json(msg="region: one is needed, as an option, in the environment or in the profile")
-            self._known[key] = self._made(
-                lambda: self._session.client(
-                    service, region_name=key[1], endpoint_url=self._endpoint, config=self._config, **self._parameters
+        region = region or self._region
+        if region is None:
+            self._module.fail_json(msg="region: one is needed, as an option, in the environment or in the profile")
+        with self._making:
+            if (service, region) not in self._known:
+                self._known[service, region] = self._made(
+                    lambda: self._session.client(
+                        service,
+                        region_name=region,
+                        endpoint_url=self._endpoint,
+                        config=self._config,
+                        **self._parameters,
+                    )
                 )
-            )
-        return self._known[key]
+            return self._known[service, region]
 
     def _made(self, make: Callable[[], Any]) -> Any:
         try:
