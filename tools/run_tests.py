@@ -212,8 +212,7 @@ def molecule(stage: Stage) -> None:
 
 def package(stage: Stage) -> None:
     """The tarball, installed with ansible-galaxy where the checkout is out of sight, validates and runs site."""
-    shutil.rmtree(ROOT / "dist", ignore_errors=True)
-    if not stage.run(DEV / "ansible-galaxy", "collection", "build", "--output-path", "dist"):
+    if not _build(stage):
         return
     tarball = next((ROOT / "dist").glob("ethereal-spot-*.tar.gz"))
     stage.run("tar", "tzf", tarball, judge=_ships_the_collection_only)
@@ -233,6 +232,11 @@ def package(stage: Stage) -> None:
                 env=environment,
                 judge=lambda output: "PLAY RECAP" in output,
             )
+
+
+def _build(stage: Stage) -> bool:
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    return stage.run(DEV / "ansible-galaxy", "collection", "build", "--output-path", "dist")
 
 
 def _ships_the_collection_only(listing: str) -> bool:
@@ -256,18 +260,19 @@ def newest_core(stage: Stage) -> None:
 def importer(stage: Stage) -> None:
     if not need(stage, "importer"):
         return
-    tarball = next((ROOT / "dist").glob("ethereal-spot-*.tar.gz"), None)
-    if tarball is None and not stage.run(DEV / "ansible-galaxy", "collection", "build", "--output-path", "dist"):
+    if not _build(stage):
         return
-    tarball = tarball or next((ROOT / "dist").glob("ethereal-spot-*.tar.gz"))
+    tarball = next((ROOT / "dist").glob("ethereal-spot-*.tar.gz"))
     config = LOGS / "galaxy-importer.cfg"
     config.write_text(
         "[galaxy-importer]\nRUN_ANSIBLE_TEST=False\nRUN_ANSIBLE_LINT=False\nCHECK_CHANGELOG=True\nCHECK_RUNTIME_YAML=True\n"
     )
     tools = ROOT / ".venvs/importer/bin"
+    tree = collection_tree.make("importer", site_packages("dev"))
     stage.run(
         *(tools / "python", "-m", "galaxy_importer.main", tarball),
-        env={"GALAXY_IMPORTER_CONFIG": str(config)},
+        # ansible-doc needs amazon.aws's documentation fragments, and the importer sees no collection but its own.
+        env={"GALAXY_IMPORTER_CONFIG": str(config), "PYTHONPATH": str(tree.parents[2])},
         judge=lambda output: "completed successfully" in output and "ERROR" not in output,
     )
 
