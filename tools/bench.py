@@ -8,7 +8,7 @@ Usage: bench.py [--repeat N]. Prints tables and writes .cache/bench.json. CPU is
 without the local AWS; RSS is that of the largest process. On a busy machine CPU and calls say more than wall time.
 
 YARDSTICK names a folder with `run.sh` and `stack/`: a deployment of about the same size in Terraform. `run.sh stack URL create` makes
-it beside ours, then `run.sh stack URL noop` runs in turn with our unchanged run. Of run.sh only Terraform itself is measured.
+it beside ours, then Terraform's unchanged run takes turns with ours.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import statistics
 import subprocess
@@ -132,46 +133,45 @@ class Ours:
 
 
 class Terraform:
-    """The yardstick. A `terraform` of our own, first on the path, measures the real one, without what run.sh does around it."""
+    """The yardstick, with its state in a folder of ours."""
 
     def __init__(self, aws: local_aws.Sandbox, folder: pathlib.Path, scratch: pathlib.Path) -> None:
         self.aws = aws
         self.folder = folder
-        self.cost = scratch / "cost.json"
-        real = shutil.which("terraform")
-        if not real or not (folder / "run.sh").is_file() or not (folder / "stack").is_dir():
+        self.state = scratch / "stack"
+        if not shutil.which("terraform") or not (folder / "run.sh").is_file() or not (folder / "stack").is_dir():
             raise SystemExit(f"bench: YARDSTICK={folder} needs run.sh and stack/ there, and terraform on the path")
-        shim = scratch / "bin" / "terraform"
-        shim.parent.mkdir()
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" --measure "{self.cost}" "{real}" "$@"\n')
-        shim.chmod(0o755)
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-            "PATH": f"{shim.parent}{os.pathsep}{os.environ['PATH']}",
+            "CHECKPOINT_DISABLE": "1",
+            "TF_IN_AUTOMATION": "1",
             "PY": sys.executable,
-            "YARDSTICK_DIR": str(scratch / "stack"),
+            "YARDSTICK_DIR": str(self.state),
         }
 
-    def run(self, step: str) -> Cost:
-        known = len(self.aws.control("GET", "calls"))
-        done = subprocess.run(
-            [self.folder / "run.sh", "stack", self.aws.url, step],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+    def create(self) -> Cost:
+        """The first run, with Terraform's own set-up."""
+        return self._run([str(self.folder / "run.sh"), "stack", self.aws.url, "create"], self.folder)
+
+    def noop(self) -> Cost:
+        """An unchanged run: what `run.sh stack URL noop` ends with. Before that it packs the functions anew, with new times, and seven
+        of them change."""
+        settings = self.state / "terraformrc"
+        if settings.is_file():
+            self.environment["TF_CLI_CONFIG_FILE"] = str(settings)
+        cost = self._run(["terraform", "apply", "-auto-approve", "-no-color", "-input=false"], self.state)
+        if cost["changed"]:
+            raise SystemExit(f"bench: Terraform's unchanged run changed {cost['changed']} resources, see {LOG}")
+        return cost
+
+    def _run(self, command: list[str], folder: pathlib.Path) -> Cost:
+        known, said = len(self.aws.control("GET", "calls")), LOG.stat().st_size
         with LOG.open("a") as log:
-            log.write(done.stdout)
-        if done.returncode:
-            raise SystemExit(f"bench: Terraform's {step} failed, see {LOG}")
-        if step == "noop" and "0 added, 0 changed, 0 destroyed" not in done.stdout:
-            raise SystemExit(f"bench: Terraform's second run was not without changes, see {LOG}")
-        cost = json.loads(self.cost.read_text())
-        del cost["code"]
-        # The image look-up of run.sh comes before Terraform; its calls are one a worker.
-        return {**cost, "calls": calls_since(self.aws, known)["calls"] - len(REGIONS) + 1}
+            cost = measured(command, cwd=folder, env=self.environment, stdout=log, stderr=subprocess.STDOUT)
+        result = re.search(rb"Resources: (\d+) added, (\d+) changed, (\d+) destroyed", LOG.read_bytes()[said:])
+        if cost.pop("code") or result is None:
+            raise SystemExit(f"bench: {' '.join(command)} failed, see {LOG}")
+        return {**cost, "calls": calls_since(self.aws, known)["calls"], "changed": sum(map(int, result.groups()))}
 
 
 def compare(repeat: int, yardstick: str | None) -> Cost:
@@ -185,10 +185,10 @@ def compare(repeat: int, yardstick: str | None) -> Cost:
         found = {"first": ours.run(), "inventory": ours.inventory(), "second": []}
         show_first(found)
         if terraform:
-            found["terraform"] = {"create": terraform.run("create"), "noop": []}
+            found["terraform"] = {"create": terraform.create(), "noop": []}
         for _turn in range(repeat):
             if terraform:
-                found["terraform"]["noop"].append(terraform.run("noop"))
+                found["terraform"]["noop"].append(terraform.noop())
             again = ours.run()
             if again["changed"]:
                 raise SystemExit(f"bench: the second run changed {again['changed']} things, see {LOG}")
@@ -258,7 +258,7 @@ def show_second(found: Cost) -> None:
         return
     noop = found["terraform"]["noop"]
     print(row("Terraform, create", [found["terraform"]["create"]]))
-    print(row(f"Terraform, no change, n={len(noop)}", noop))
+    print(row(f"Terraform, noop, n={len(noop)}", noop))
     for title, key in (("CPU", "cpu"), ("wall", "wall")):
         ratio = found["ratios"][key]
         verdict = "goal reached" if ratio <= GOAL else "must reached" if ratio <= MUST else "MISSED"
@@ -268,13 +268,7 @@ def show_second(found: Cost) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure ethereal.spot.site on the local AWS.")
     parser.add_argument("--repeat", type=int, default=int(os.environ.get("REPEAT", "3")), help="unchanged runs")
-    parser.add_argument("--measure", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.measure:
-        into, *command = arguments.measure
-        cost = measured(command)
-        pathlib.Path(into).write_text(json.dumps(cost))
-        return cost["code"]
     if arguments.repeat < 1:
         parser.error("--repeat must be at least 1")
     RESULT.parent.mkdir(exist_ok=True)
