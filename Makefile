@@ -31,7 +31,7 @@ demo: setup ## a hub and two worker regions on the sandbox: provision, place, sh
 test: setup ## everything that CI runs
 	@$(DEV)/python tools/run_tests.py
 
-test-full: setup ## make test, and whatever is slow: the newest ansible-core, the Galaxy importer
+test-full: setup ## make test, and whatever is slow: whole lives of roles, the newest ansible-core, the Galaxy importer
 	@$(DEV)/python tools/run_tests.py --full
 
 bench: setup ## module runs, API calls and CPU of `site`; with YARDSTICK=FOLDER Terraform's beside it

@@ -142,7 +142,7 @@ def unit(stage: Stage) -> None:
 
 
 def sandbox(stage: Stage) -> None:
-    stage.run(DEV / "pytest", "tests/sandbox")
+    stage.run(DEV / "pytest", "-m", "not slow", "tests/sandbox")
 
 
 def sanity(stage: Stage) -> None:
@@ -214,7 +214,7 @@ def package(stage: Stage) -> None:
     """The tarball, installed with ansible-galaxy where the checkout is out of sight, validates and runs site."""
     if not _build(stage):
         return
-    tarball = next((ROOT / "dist").glob("ethereal-spot-*.tar.gz"))
+    tarball = next(_dist(stage).glob("ethereal-spot-*.tar.gz"))
     stage.run("tar", "tzf", tarball, judge=_ships_the_collection_only)
     where = ROOT / ".cache/installed"
     shutil.rmtree(where, ignore_errors=True)
@@ -235,8 +235,13 @@ def package(stage: Stage) -> None:
 
 
 def _build(stage: Stage) -> bool:
-    shutil.rmtree(ROOT / "dist", ignore_errors=True)
-    return stage.run(DEV / "ansible-galaxy", "collection", "build", "--output-path", "dist")
+    shutil.rmtree(_dist(stage), ignore_errors=True)
+    return stage.run(DEV / "ansible-galaxy", "collection", "build", "--output-path", _dist(stage))
+
+
+def _dist(stage: Stage) -> pathlib.Path:
+    """A folder of the stage's own: two stages build at the same time."""
+    return ROOT / "dist" / stage.name
 
 
 def _ships_the_collection_only(listing: str) -> bool:
@@ -262,7 +267,7 @@ def importer(stage: Stage) -> None:
         return
     if not _build(stage):
         return
-    tarball = next((ROOT / "dist").glob("ethereal-spot-*.tar.gz"))
+    tarball = next(_dist(stage).glob("ethereal-spot-*.tar.gz"))
     config = LOGS / "galaxy-importer.cfg"
     config.write_text(
         "[galaxy-importer]\nRUN_ANSIBLE_TEST=False\nRUN_ANSIBLE_LINT=False\nCHECK_CHANGELOG=True\nCHECK_RUNTIME_YAML=True\n"
@@ -277,18 +282,41 @@ def importer(stage: Stage) -> None:
     )
 
 
+def slow(stage: Stage) -> None:
+    stage.run(DEV / "pytest", "-m", "slow", "tests/sandbox")
+
+
+# The longest first: two run at a time, and the last should be short.
 USUAL = {
-    "lint": lint,
-    "judges": judges,
-    "unit": unit,
+    "demo": demo,
     "sandbox": sandbox,
     "integration": integration,
+    "sanity": sanity,
     "molecule": molecule,
     "package": package,
-    "demo": demo,
-    "sanity": sanity,
+    "unit": unit,
+    "lint": lint,
+    "judges": judges,
 }
-SLOW = {"newest-core": newest_core, "importer": importer}
+SLOW = {"slow": slow, "newest-core": newest_core, "importer": importer}
+
+
+def perform(name: str) -> Stage:
+    """Run one stage and say how it went, with its log when something failed."""
+    stage = Stage(name)
+    stage.log.write_text("")
+    began = time.monotonic()
+    try:
+        {**USUAL, **SLOW}[name](stage)
+    except (Exception, SystemExit) as error:
+        # A stage that cannot even run has failed; the others still tell what they know.
+        stage.failed += 1
+        stage.notes.append(f"{type(error).__name__}: {error}")
+    report = [f"{name:<12} {stage.passed:>5} passed {stage.failed:>3} failed {time.monotonic() - began:>6.0f} s"]
+    if stage.failed:
+        report += [stage.log.read_text(), *(f"{name}: {note}" for note in stage.notes)]
+    print("\n".join(report), flush=True)
+    return stage
 
 
 def main() -> int:
@@ -296,27 +324,12 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="the slow stages too")
     parser.add_argument("stages", nargs="*", choices=[[], *USUAL, *SLOW], metavar="STAGE")
     arguments = parser.parse_args()
-    known = {**USUAL, **SLOW}
-    chosen = arguments.stages or list(known if arguments.full else USUAL)
+    chosen = arguments.stages or [*USUAL, *(SLOW if arguments.full else [])]
     LOGS.mkdir(parents=True, exist_ok=True)
-    passed = failed = 0
-    for name in chosen:
-        stage = Stage(name)
-        stage.log.write_text("")
-        began = time.monotonic()
-        print(f"{name:<12} ", end="", flush=True)
-        try:
-            known[name](stage)
-        except (Exception, SystemExit) as error:
-            # A stage that cannot even run has failed; the others still tell what they know.
-            stage.failed += 1
-            stage.notes.append(f"{type(error).__name__}: {error}")
-        print(f"{stage.passed:>5} passed {stage.failed:>3} failed {time.monotonic() - began:>6.0f} s", flush=True)
-        if stage.failed:
-            print(stage.log.read_text())
-            print("\n".join(f"{name}: {note}" for note in stage.notes), flush=True)
-        passed += stage.passed
-        failed += stage.failed
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        stages = list(pool.map(perform, chosen))
+    passed = sum(stage.passed for stage in stages)
+    failed = sum(stage.failed for stage in stages)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -20,6 +20,8 @@ from botocore.exceptions import WaiterError
 from sandbox_process import ROOT
 from sandbox_process import Sandbox
 
+pytestmark = pytest.mark.slow
+
 REGION = "us-west-2"
 NAME = "gpu-oregon"
 
