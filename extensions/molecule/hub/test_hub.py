@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 REGION = "us-east-1"
-NAME = "molecule-virginia"
+NAME = "ethereal-virginia"
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def key(client: Callable[[str], Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def table(client: Callable[[str], Any]) -> dict[str, Any]:
-    return client("dynamodb").describe_table(TableName="molecule-state")["Table"]
+    return client("dynamodb").describe_table(TableName="ethereal-state")["Table"]
 
 
 def test_table(table: dict[str, Any]) -> None:
@@ -42,9 +42,9 @@ def test_table_is_encrypted_with_the_hubs_key(table: dict[str, Any], key: dict[s
 
 def test_table_can_be_recovered_and_forgets(client: Callable[[str], Any]) -> None:
     dynamodb = client("dynamodb")
-    backups = dynamodb.describe_continuous_backups(TableName="molecule-state")["ContinuousBackupsDescription"]
+    backups = dynamodb.describe_continuous_backups(TableName="ethereal-state")["ContinuousBackupsDescription"]
     assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
-    expiry = dynamodb.describe_time_to_live(TableName="molecule-state")["TimeToLiveDescription"]
+    expiry = dynamodb.describe_time_to_live(TableName="ethereal-state")["TimeToLiveDescription"]
     assert expiry == {"AttributeName": "expires_at", "TimeToLiveStatus": "ENABLED"}
 
 
@@ -65,7 +65,7 @@ def test_tags(client: Callable[[str], Any], table: dict[str, Any], key: dict[str
         {tag["TagKey"]: tag["TagValue"] for tag in of_key},
     ):
         assert tags["team"] == "molecule"
-        assert tags["ethereal-spot:deployment"] == "molecule"
+        assert tags["ethereal-spot:deployment"] == "ethereal"
         assert tags["ethereal-spot:place"] == "virginia"
 
 

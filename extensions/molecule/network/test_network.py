@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 REGION = "us-west-2"
-NAME = "molecule-oregon"
+NAME = "ethereal-oregon"
 INTERFACES = ("ecs", "ecs-agent", "ecs-telemetry", "ecr.api", "ecr.dkr", "logs")
 
 
@@ -40,7 +40,7 @@ def test_vpc(ec2: Any, vpc: dict[str, Any]) -> None:
         assert found[attribute[0].upper() + attribute[1:]]["Value"] is True
     tags = {tag["Key"]: tag["Value"] for tag in vpc["Tags"]}
     assert tags["team"] == "molecule"
-    assert tags["ethereal-spot:deployment"] == "molecule"
+    assert tags["ethereal-spot:deployment"] == "ethereal"
     assert tags["ethereal-spot:place"] == "oregon"
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 REGION = "eu-west-1"
-NAME = "molecule-ireland"
-TAGS = {"team": "molecule", "ethereal-spot:deployment": "molecule", "ethereal-spot:place": "ireland"}
+NAME = "ethereal-ireland"
+TAGS = {"team": "molecule", "ethereal-spot:deployment": "ethereal", "ethereal-spot:place": "ireland"}
 
 
 @pytest.fixture
@@ -171,14 +171,14 @@ def test_container(task: dict[str, Any], files: dict[str, Any]) -> None:
 
 def test_logs_are_encrypted_and_kept_for_a_while(client: Callable[[str], Any], key: dict[str, Any]) -> None:
     found = {group["logGroupName"]: group for group in client("logs").describe_log_groups()["logGroups"]}
-    assert set(found) == {"/ecs/molecule/ireland", "/molecule/ireland/flow"}
+    assert set(found) == {"/ecs/ethereal/ireland", "/ethereal/ireland/flow"}
     for group in found.values():
         assert (group["kmsKeyId"], group["retentionInDays"]) == (key["Arn"], 30)
 
 
 def test_rejected_traffic_is_logged(client: Callable[[str], Any]) -> None:
     (log,) = client("ec2").describe_flow_logs()["FlowLogs"]
-    assert (log["TrafficType"], log["LogGroupName"]) == ("REJECT", "/molecule/ireland/flow")
+    assert (log["TrafficType"], log["LogGroupName"]) == ("REJECT", "/ethereal/ireland/flow")
 
 
 def test_roles_grant_what_they_are_for(client: Callable[[str], Any], files: dict[str, Any]) -> None:
