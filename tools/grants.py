@@ -26,6 +26,7 @@ IMPLIED = frozenset(
         "ecs:UpdateClusterSettings",
         "elasticfilesystem:UpdateFileSystem",
         "elasticfilesystem:UntagResource",
+        "dynamodb:DeleteItem",
         "dynamodb:UntagResource",
         "iam:CreateServiceLinkedRole",
         "iam:TagRole",
