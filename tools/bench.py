@@ -205,6 +205,7 @@ COLUMNS = (
     ("modules", "modules", "{:.0f}"),
     ("actions", "actions", "{:.0f}"),
 )
+WIDTHS = {"cpu": 22, "wall": 22, "rss": 16, "calls": 16}
 
 
 def row(name: str, costs: list[Cost]) -> str:
@@ -213,14 +214,12 @@ def row(name: str, costs: list[Cost]) -> str:
         values = [cost[key] for cost in costs if key in cost]
         shown = sorted({form.format(value) for value in (min(values), max(values))}, key=float) if values else []
         text = form.format(statistics.median(values)) if values else "-"
-        cells.append(
-            (f"{text} ({'-'.join(shown)})" if len(shown) > 1 else text).rjust(20 if key in ("cpu", "wall") else 13)
-        )
+        cells.append((f"{text} ({'-'.join(shown)})" if len(shown) > 1 else text).rjust(WIDTHS.get(key, 12)))
     return "".join(cells)
 
 
 def head() -> str:
-    return " " * 28 + "".join(title.rjust(20 if key in ("cpu", "wall") else 13) for title, key, _form in COLUMNS)
+    return " " * 28 + "".join(title.rjust(WIDTHS.get(key, 12)) for title, key, _form in COLUMNS)
 
 
 def show_first(found: Cost) -> None:
@@ -271,6 +270,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.repeat < 1:
         parser.error("--repeat must be at least 1")
+    # As make does: without bytecode every module process compiles what it imports.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     RESULT.parent.mkdir(exist_ok=True)
     LOG.write_text("")
     found = compare(arguments.repeat, os.environ.get("YARDSTICK"))
