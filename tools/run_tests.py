@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -199,12 +200,13 @@ def _integrate(stage: Stage, tree: pathlib.Path, targets: list[str]) -> None:
 
 
 def molecule(stage: Stage) -> None:
-    with local_aws.running() as aws:
+    with local_aws.running() as aws, contextlib.ExitStack() as stack:
         environment = local_aws.controller(aws)
         for scenario in sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml")):
             stage.run(
                 *(DEV / "molecule", "test", "--scenario-name", scenario),
-                env=environment,
+                # What a failed run left in molecule's own folder would let the next skip steps.
+                env={**environment, "MOLECULE_EPHEMERAL_DIRECTORY": stack.enter_context(tempfile.TemporaryDirectory())},
                 # The whole sequence must have been gone through: molecule takes a missing playbook for a success.
                 judge=lambda output: "Missing playbook" not in output and "Test AWS's state" in output,
             )

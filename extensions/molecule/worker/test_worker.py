@@ -81,7 +81,7 @@ def test_files_are_reached_over_tls_through_the_access_point(
     assert policy["Statement"][1]["Condition"] == {"Null": {"elasticfilesystem:AccessPointArn": "true"}}
 
 
-def test_mount_targets_admit_nodes_only(
+def test_mount_targets_admit_their_clients_only(
     client: Callable[[str], Any], files: dict[str, Any], subnets: dict[str, str]
 ) -> None:
     efs = client("efs")
@@ -93,7 +93,7 @@ def test_mount_targets_admit_nodes_only(
         assert found["SecurityGroups"] == [group["GroupId"]]
     (rule,) = group["IpPermissions"]
     assert (rule["FromPort"], rule["ToPort"], rule["IpRanges"]) == (2049, 2049, [])
-    assert [pair["GroupId"] for pair in rule["UserIdGroupPairs"]] == [named(client, "nodes")["GroupId"]]
+    assert [pair["GroupId"] for pair in rule["UserIdGroupPairs"]] == [named(client, "files-clients")["GroupId"]]
 
 
 def test_nodes_admit_clients_of_the_service_only(client: Callable[[str], Any]) -> None:
@@ -131,6 +131,12 @@ def test_instances_are_private_and_keep_their_credentials(
         assert instance["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
         assert instance["IamInstanceProfile"]["Arn"].endswith(f":instance-profile/{NAME}-node")
         assert TAGS.items() <= {tag["Key"]: tag["Value"] for tag in instance["Tags"]}.items()
+
+
+def test_instances_may_mount_the_files(client: Callable[[str], Any], instances: list[dict[str, Any]]) -> None:
+    wanted = {named(client, name)["GroupId"] for name in ("nodes", "files-clients")}
+    for instance in instances:
+        assert {group["GroupId"] for group in instance["SecurityGroups"]} == wanted
 
 
 def test_volumes_are_encrypted_with_the_key(
