@@ -14,6 +14,8 @@ import pathlib
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from collections.abc import Iterator
 
 import leftovers
 import local_aws
@@ -35,18 +37,34 @@ def say(text: str) -> None:
 
 
 def play(name: str, environment: dict[str, str], *arguments: str) -> float:
-    """Run one of the collection's playbooks, with only what changes or fails shown; the seconds that it took."""
+    """Run one of the collection's playbooks, with only what changes, fails or is displayed shown; the seconds that it took."""
     quiet = {"ANSIBLE_DISPLAY_OK_HOSTS": "false", "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false", "ANSIBLE_NOCOWS": "1"}
     began = time.monotonic()
-    done = subprocess.run(
+    with subprocess.Popen(
         [PLAYBOOK, f"ethereal.spot.{name}", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment, **quiet},
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"demo: ethereal.spot.{name} failed with exit code {done.returncode}")
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for line in without_inclusions(process.stdout):
+            print(line, end="", flush=True)
+    if process.returncode:
+        raise SystemExit(f"demo: ethereal.spot.{name} failed with exit code {process.returncode}")
     return time.monotonic() - began
+
+
+def without_inclusions(lines: Iterable[str]) -> Iterator[str]:
+    """The lines but for inclusions and for headings that nothing stands under, with one blank line where there were some."""
+    heading, blank = "", False
+    for line in lines:
+        if line.startswith(("TASK [", "PLAY [")):
+            heading = line
+        elif not line.strip():
+            blank = True
+        elif not line.startswith("included:"):
+            yield "\n" * blank + heading + line
+            heading, blank = "", False
 
 
 def main() -> int:
