@@ -67,9 +67,11 @@ _EC2_MAKES_NONE = {
     "CreateVpcEndpointConnectionNotification",
 }
 
-_PREFIXES = {
+# Id prefix -> resource type in EC2's ARNs (Service Authorization Reference, EC2), where they differ.
+EC2_TYPES = {
     "i": "instance",
     "sg": "security-group",
+    "sgr": "security-group-rule",
     "vol": "volume",
     "snap": "snapshot",
     "ami": "image",
@@ -135,7 +137,7 @@ def _many(value: Any) -> list[str]:
 def ec2_arn(resource: str) -> str:
     """The ARN of a resource by its id."""
     prefix = resource.rsplit("-", 1)[0]
-    kind = _PREFIXES.get(prefix, prefix)
+    kind = EC2_TYPES.get(prefix, prefix)
     if kind in ("image", "snapshot"):
         return f"arn:aws:ec2:{responses.get_region()}::{kind}/{resource}"
     return f"{_own('ec2')}:{kind}/{resource}"

@@ -20,6 +20,7 @@ from moto.autoscaling.models import autoscaling_backends
 from moto.ec2.models import ec2_backends
 
 from sandbox.context import Context
+from sandbox.iam.resources import EC2_TYPES
 
 NEEDS = [
     "ministack.services.tagging._COLLECTORS",
@@ -37,28 +38,6 @@ NEEDS = [
 ]
 
 Tagged = Iterator[tuple[str, list[dict[str, str]]]]
-
-# Id prefix -> resource type in EC2's ARNs (Service Authorization Reference, EC2), where they differ.
-_TYPES = {
-    "eipalloc": "elastic-ip",
-    "nat": "natgateway",
-    "lt": "launch-template",
-    "i": "instance",
-    "sg": "security-group",
-    "sgr": "security-group-rule",
-    "vol": "volume",
-    "snap": "snapshot",
-    "ami": "image",
-    "rtb": "route-table",
-    "igw": "internet-gateway",
-    "eni": "network-interface",
-    "vpce": "vpc-endpoint",
-    "key": "key-pair",
-    "sir": "spot-instances-request",
-    "fl": "vpc-flow-log",
-    "acl": "network-acl",
-    "dopt": "dhcp-options",
-}
 
 
 def install(context: Context) -> None:
@@ -117,7 +96,7 @@ def _ec2() -> Tagged:
     for resource, tags in list(backend.tags.items()):
         prefix = resource.rsplit("-", 1)[0]
         if tags and not _gone(backend, prefix, resource):
-            arn = f"arn:aws:ec2:{region}:{account}:{_TYPES.get(prefix, prefix)}/{resource}"
+            arn = f"arn:aws:ec2:{region}:{account}:{EC2_TYPES.get(prefix, prefix)}/{resource}"
             yield arn, [{"Key": key, "Value": value} for key, value in tags.items()]
 
 

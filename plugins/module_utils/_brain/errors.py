@@ -28,11 +28,3 @@ class InputError(EtherealSpotError):
         super().__init__(f"{option}: {value!r} {rule}", option=option, rule=rule)
         self.option = option
         self.rule = rule
-
-
-class InputErrors(EtherealSpotError):
-    """Several broken rules at once, for callers that check everything before they report."""
-
-    def __init__(self, errors: list[InputError]) -> None:
-        super().__init__("; ".join(error.message for error in errors), errors=[error.message for error in errors])
-        self.errors = errors

@@ -50,11 +50,6 @@ def check_place(place: str, prefix: str = "", option: str = "place") -> str:
     return place
 
 
-def stack_name(prefix: str, place: str, part: str) -> str:
-    """A stack's name; part is hub, network, region or workload."""
-    return f"{prefix}-{place}-{part}"
-
-
 def group_name(prefix: str, place: str, *, on_demand: bool = False) -> str:
     """The Auto Scaling group and launch template of a place; the on-demand fallback is the second group."""
     return f"{prefix}-{place}-od" if on_demand else f"{prefix}-{place}"
