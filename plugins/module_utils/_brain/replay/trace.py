@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN
 from decimal import Decimal
+from decimal import InvalidOperation
 from io import BytesIO
 from typing import Any
 from typing import NoReturn
@@ -31,6 +32,7 @@ MICRO = 1_000_000
 GZIP = b"\x1f\x8b"
 # More ticks than a year of seconds is a slip of the pen.
 MOST_TICKS = 366 * 86_400
+LONGEST_LINE = 200
 
 # Values that change: `(tick, value)` pairs, the first at tick 0, each until the next.
 Steps = tuple[tuple[int, int], ...]
@@ -79,14 +81,14 @@ def read_trace(content: bytes) -> Trace:
 def trace_from(document: Any) -> Trace:
     """The recording in a parsed document whose numbers are int or Decimal."""
     if not isinstance(document, Mapping):
-        _refuse(type(document).__name__, "must be a JSON object")
+        _refuse(document, "must be a JSON object")
     if document.get("format") != FORMAT:
         _refuse(document.get("format"), f"is not the format {FORMAT}", "format")
     ticks = _integer(document, "ticks", 1, MOST_TICKS)
     limit = _integer(document, "probe_limit", 1)
     zones = document.get("zones")
     if not isinstance(zones, Mapping) or not zones:
-        _refuse(zones if zones is None else type(zones).__name__, "must be an object with one zone or more", "zones")
+        _refuse(zones, "must be an object with one zone or more", "zones")
     kind = document.get("kind")
     if kind not in KINDS:
         _refuse(kind, f"must be one of {', '.join(KINDS)}", "kind")
@@ -102,14 +104,25 @@ def trace_from(document: Any) -> Trace:
         instance_type=_word(document, "instance_type"),
         probe_limit=limit,
         on_demand_price=on_demand,
-        zones=tuple(_zone(name, zones[name], ticks, limit) for name in sorted(zones)),
+        zones=tuple(_zone(_line(name, "zones"), zones[name], ticks, limit) for name in sorted(zones)),
         source=str(document.get("source") or ""),
         licence=str(document.get("licence") or ""),
     )
 
 
 def _refuse(value: Any, rule: str, where: str = "") -> NoReturn:
-    raise InputError(f"trace.{where}" if where else "trace", value, rule)
+    raise InputError(f"trace.{where}" if where else "trace", _shown(value), rule)
+
+
+def _shown(value: Any) -> Any:
+    """A value as an error may show it: a file may hold megabytes, or lists nested deeper than `repr` goes."""
+    if isinstance(value, Decimal):
+        value = str(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | str):
+        return value if len(str(value)) <= LONGEST_LINE else f"{str(value)[:LONGEST_LINE]}..."
+    return f"a {type(value).__name__}"
 
 
 def _unpacked(content: bytes) -> bytes:
@@ -130,7 +143,8 @@ def _document(content: bytes) -> Any:
 
     try:
         return json.loads(content.decode("utf-8"), parse_float=Decimal, parse_constant=constant)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, InvalidOperation) as error:
+        # An exponent of twenty digits is JSON, but no Decimal.
         _refuse(f"{len(content)} bytes", f"is not JSON in UTF-8: {error}")
 
 
@@ -142,23 +156,30 @@ def _integer(document: Mapping[str, Any], key: str, least: int, most: int | None
 
 
 def _word(document: Mapping[str, Any], key: str) -> str:
-    value = document.get(key)
-    if not isinstance(value, str) or not value or len(value) > 200:
-        _refuse(value, "must be a string of 1 to 200 characters", key)
+    return _line(document.get(key), key)
+
+
+def _line(value: Any, where: str) -> str:
+    """A text that can stand in a terminal and on a page."""
+    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_LINE or not value.isprintable():
+        _refuse(value, f"must be 1 to {LONGEST_LINE} printable characters", where)
     return value
 
 
 def _price(value: Any, where: str) -> int:
     if not isinstance(value, int | Decimal):
         _refuse(value, "must be a number", where)
-    amount = money(value, f"trace.{where}")
+    try:
+        amount = money(value)
+    except InputError as error:
+        _refuse(value, error.rule, where)
     return int((amount * MICRO).to_integral_value(ROUND_HALF_EVEN))
 
 
 def _zone(name: str, zone: Any, ticks: int, limit: int) -> Zone:
     where = f"zones.{name}"
-    if not isinstance(zone, Mapping) or not isinstance(zone.get("region"), str) or not zone["region"]:
-        _refuse(name, "must be an object with a region", where)
+    if not isinstance(zone, Mapping):
+        _refuse(zone, "must be an object", where)
 
     def capacity(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limit:
@@ -167,7 +188,7 @@ def _zone(name: str, zone: Any, ticks: int, limit: int) -> Zone:
 
     return Zone(
         name,
-        zone["region"],
+        _line(zone.get("region"), f"{where}.region"),
         _steps(zone.get("capacity_rle"), capacity, ticks, f"{where}.capacity_rle"),
         _steps(zone.get("price_rle"), lambda value: _price(value, f"{where}.price_rle"), ticks, f"{where}.price_rle"),
     )
@@ -183,8 +204,8 @@ def _steps(runs: Any, convert: Any, ticks: int, where: str) -> Steps:
         if not isinstance(run, list) or len(run) != 2:
             _refuse(run, "must be a pair [count, value]", where)
         count, value = run
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            _refuse(count, "must be a positive count", where)
+        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= ticks:
+            _refuse(count, f"must be a count from 1 to the {ticks} ticks", where)
         value = convert(value)
         if not steps or steps[-1][1] != value:
             steps.append((tick, value))

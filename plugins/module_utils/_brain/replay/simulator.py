@@ -1,0 +1,233 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a policy's launches and terminations come to on a recorded market. PRIVATE to the collection.
+
+Steps of a minute; between two events nothing happens, so only steps with an event are computed. Capacity is the most
+spot instances that can be alive in a zone: a launch is granted up to what is free and fails at once otherwise, and when
+capacity falls below what is held, the warned and then the youngest are lost. On-demand is always granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market import CAPACITY
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market import FORESEEN
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market import STEP_SECONDS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market import Change
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market import changes_of
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market import step_count
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.trace import Trace
+
+ON_DEMAND = -1
+NEVER = 1 << 60
+# Failed calls in one step: more would be throttled.
+REFUSALS_A_STEP = 3
+# The first launches are no achievement of a policy.
+WARM_UP_SECONDS = 1800
+
+
+class Instance:
+    """One instance that is paid for: `zone` is an index, or ON_DEMAND. `warned` from the warning on."""
+
+    __slots__ = ("launched_at", "number", "ready_at", "warned", "zone")
+
+    def __init__(self, number: int, zone: int, launched_at: int, ready_at: int) -> None:
+        self.number = number
+        self.zone = zone
+        self.launched_at = launched_at
+        self.ready_at = ready_at
+        self.warned = False
+
+
+class Policy(Protocol):
+    """Looks at the world, and launches and terminates in it. Returns the step at which to be asked again, or NEVER."""
+
+    def act(self, world: World) -> int: ...
+
+
+class World:
+    """The market and the fleet at one step, and what it has come to so far.
+
+    Policies read `now` (seconds), `step`, `spot` (alive, oldest first, by zone), `on_demand` (oldest first), `price` (by
+    zone), `lost` and `warned` (since the last act), and call `launch_spot`, `launch_on_demand` and `terminate`.
+    """
+
+    def __init__(self, trace: Trace, replicas: int, cold_start_seconds: int, warning_seconds: int, move_cost: int) -> None:
+        self.trace = trace
+        self.replicas = replicas
+        self.regions = [zone.region for zone in trace.zones]
+        self.on_demand_price = trace.on_demand_price
+        self.cold_steps = -(-cold_start_seconds // STEP_SECONDS)
+        self.warning_steps = warning_seconds // STEP_SECONDS
+        self.move_cost = move_cost
+        zones = len(trace.zones)
+        self.step = 0
+        self.now = 0
+        self.spot: list[list[Instance]] = [[] for _zone in range(zones)]
+        self.on_demand: list[Instance] = []
+        self.capacity = [0] * zones
+        self.price = [0] * zones
+        self.lost: list[Instance] = []
+        self.warned: list[Instance] = []
+        self.refusals_left = REFUSALS_A_STEP
+        self._foreseen = [0] * zones
+        self._number = 0
+        self._last_region: str | None = None
+        self._account = Account(trace, replicas)
+
+    # What policies do.
+
+    def launch_spot(self, zone: int) -> Instance | None:
+        """The instance, or None where the zone has no capacity left."""
+        alive = self.spot[zone]
+        if len(alive) >= self.capacity[zone]:
+            self.refusals_left -= 1
+            self._account.failed_launches += 1
+            return None
+        instance = self._launch(zone)
+        alive.append(instance)
+        self._settle(self.regions[zone])
+        self._warn(zone)
+        return instance
+
+    def launch_on_demand(self) -> Instance:
+        instance = self._launch(ON_DEMAND)
+        self.on_demand.append(instance)
+        return instance
+
+    def terminate(self, instance: Instance) -> None:
+        held = self.on_demand if instance.zone == ON_DEMAND else self.spot[instance.zone]
+        held.remove(instance)
+
+    # What policies see.
+
+    def alive(self) -> list[Instance]:
+        return [instance for held in self.spot for instance in held] + self.on_demand
+
+    def _launch(self, zone: int) -> Instance:
+        self._number += 1
+        return Instance(self._number, zone, self.step, self.step + self.cold_steps)
+
+    def _settle(self, region: str) -> None:
+        """The first replica of a region brings the data there: that is paid, and a move unless the last such was the same."""
+        if sum(len(held) for held, name in zip(self.spot, self.regions, strict=True) if name == region) > 1:
+            return
+        self._account.cost_of_moves += self.move_cost
+        if self._last_region not in (None, region):
+            self._account.moves += 1
+        self._last_region = region
+    # What the market does.
+
+    def run(self, policy: Policy) -> Account:
+        """Play the recording to its end."""
+        changes: Sequence[Change] = changes_of(self.trace, self.warning_steps)
+        count = step_count(self.trace)
+        position = 0
+        wake = 0
+        while self.step < count:
+            while position < len(changes) and changes[position][0] <= self.step:
+                self._apply(changes[position])
+                position += 1
+            self.refusals_left = REFUSALS_A_STEP
+            wake = max(policy.act(self), self.step + 1)
+            self.lost = []
+            self.warned = []
+            coming = changes[position][0] if position < len(changes) else count
+            following = min(coming, wake, self._next_ready(), count)
+            self._account.pass_time(self, following)
+            self.step = following
+            self.now = following * STEP_SECONDS
+        return self._account
+
+    def _apply(self, change: Change) -> None:
+        _step, zone, kind, value = change
+        if kind == CAPACITY:
+            self.capacity[zone] = value
+            held = self.spot[zone]
+            while len(held) > value:
+                victim = next((each for each in reversed(held) if each.warned), held[-1])
+                held.remove(victim)
+                self.lost.append(victim)
+                self._account.preemptions += 1
+        elif kind == FORESEEN:
+            self._foreseen[zone] = value
+            self._warn(zone)
+        else:
+            self.price[zone] = value
+
+    def _warn(self, zone: int) -> None:
+        held = self.spot[zone]
+        doomed = len(held) - self._foreseen[zone]
+        if doomed <= 0 or not self.warning_steps:
+            return
+        doomed -= sum(each.warned for each in held)
+        for each in reversed(held):
+            if doomed <= 0:
+                break
+            if not each.warned:
+                each.warned = True
+                self.warned.append(each)
+                doomed -= 1
+
+    def _next_ready(self) -> int:
+        step = self.step
+        return min((each.ready_at for each in self.alive() if each.ready_at > step), default=NEVER)
+
+
+class Account:
+    """What a run has cost and achieved. Money in millionths of a USD times seconds where it says so."""
+
+    def __init__(self, trace: Trace, replicas: int) -> None:
+        self.replicas = replicas
+        self.seconds = step_count(trace) * STEP_SECONDS
+        self.on_demand_price = trace.on_demand_price
+        self.preemptions = 0
+        self.moves = 0
+        self.failed_launches = 0
+        self.cost_of_moves = 0
+        self.cost_seconds = 0
+        self.on_demand_seconds = 0
+        self.spot_seconds = 0
+        self.short_seconds = 0
+        self.gaps: list[int] = []
+        self._gap = 0
+
+    def pass_time(self, world: World, until: int) -> None:
+        seconds = (until - world.step) * STEP_SECONDS
+        step = world.step
+        rate = 0
+        ready = 0
+        spot = 0
+        for held, price in zip(world.spot, world.price, strict=True):
+            if held:
+                rate += len(held) * price
+                spot += len(held)
+                for each in held:
+                    ready += each.ready_at <= step
+        rate += len(world.on_demand) * self.on_demand_price
+        for each in world.on_demand:
+            ready += each.ready_at <= step
+        self.cost_seconds += rate * seconds
+        self.spot_seconds += spot * seconds
+        self.on_demand_seconds += len(world.on_demand) * seconds
+        begin = max(step * STEP_SECONDS, WARM_UP_SECONDS)
+        end = until * STEP_SECONDS
+        if ready < self.replicas and end > begin:
+            self.short_seconds += end - begin
+            self._gap += end - begin
+        elif self._gap:
+            self.gaps.append(self._gap)
+            self._gap = 0
+
+    @property
+    def availability(self) -> float:
+        return 1 - self.short_seconds / max(1, self.seconds - WARM_UP_SECONDS)
+
+    @property
+    def cost_ratio(self) -> float:
+        whole = self.replicas * self.on_demand_price * self.seconds
+        return (self.cost_seconds + self.cost_of_moves * 3600) / whole
