@@ -56,7 +56,9 @@ class World:
     zone), `lost` and `warned` (since the last act), and call `launch_spot`, `launch_on_demand` and `terminate`.
     """
 
-    def __init__(self, trace: Trace, replicas: int, cold_start_seconds: int, warning_seconds: int, move_cost: int) -> None:
+    def __init__(
+        self, trace: Trace, replicas: int, cold_start_seconds: int, warning_seconds: int, move_cost: int
+    ) -> None:
         self.trace = trace
         self.replicas = replicas
         self.regions = [zone.region for zone in trace.zones]
@@ -120,6 +122,7 @@ class World:
         if self._last_region not in (None, region):
             self._account.moves += 1
         self._last_region = region
+
     # What the market does.
 
     def run(self, policy: Policy) -> Account:
