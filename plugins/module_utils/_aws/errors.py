@@ -22,33 +22,10 @@ except ImportError:
     pass  # Modules report a missing botocore through AnsibleAWSModule, and documentation is built without it.
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.launch_errors import is_denial
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.launch_errors import is_throttle
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-# Codes by which services say that they are asked too often: never a verdict about capacity.
-THROTTLING = frozenset(
-    {
-        "EC2ThrottledException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "SlowDown",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
-DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthFailure",
-        "OptInRequired",
-        "UnauthorizedOperation",
-        "UnrecognizedClientException",
-    }
-)
 
 
 class AwsError(EtherealSpotError):
@@ -69,11 +46,11 @@ class AwsError(EtherealSpotError):
 
     @property
     def throttled(self) -> bool:
-        return self.code in THROTTLING
+        return is_throttle(self.code)
 
     @property
     def denied(self) -> bool:
-        return self.code in DENIED
+        return is_denial(self.code)
 
 
 def translated(doing: str) -> Callable[[F], F]:

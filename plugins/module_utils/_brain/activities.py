@@ -15,51 +15,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-# How far a failure reaches. A throttled or denied call is never a shortage.
-POOL = "pool"  # instance type x zone x market
-ZONE = "zone"
-REGION = "region"
-REGION_FAMILY = "region-family"  # quota of one family and market in the region
-ACCOUNT = "account"
-PERMANENT = "permanent"  # the request itself is wrong: trying again elsewhere fails alike
-THROTTLE = "throttle"
-UNKNOWN = "unknown"
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.launch_errors import kind_of
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.launch_errors import told_code
 
-# EC2 API error codes, EC2 instance state reasons, Karpenter's list of capacity errors; longest match first by prefix.
-SCOPES = {
-    "AuthFailure": ACCOUNT,
-    "Client.InternalError": PERMANENT,
-    "Client.InvalidKMSKey": PERMANENT,
-    "Client.UserInitiatedShutdown": UNKNOWN,
-    "Client.VolumeLimitExceeded": REGION,
-    "EC2ThrottledException": THROTTLE,
-    "IdempotentParameterMismatch": PERMANENT,
-    "InstanceLimitExceeded": REGION_FAMILY,
-    "InsufficientFreeAddressesInSubnet": ZONE,
-    "InsufficientHostCapacity": POOL,
-    "InsufficientInstanceCapacity": POOL,
-    "InsufficientReservedInstanceCapacity": POOL,
-    "Invalid": PERMANENT,
-    "MaxFleetCountExceeded": ACCOUNT,
-    "MaxSpotInstanceCountExceeded": REGION_FAMILY,
-    "MaxSpotFleetRequestCountExceeded": ACCOUNT,
-    "OptInRequired": ACCOUNT,
-    "RequestLimitExceeded": THROTTLE,
-    "ReservationCapacityExceeded": POOL,
-    "Server.InsufficientInstanceCapacity": POOL,
-    "SpotMaxPriceTooLow": POOL,
-    "SpreadPlacementGroupLimit": PERMANENT,
-    "Throttling": THROTTLE,
-    "UnauthorizedOperation": ACCOUNT,
-    "UnfulfillableCapacity": REGION,
-    "Unsupported": POOL,
-    "VcpuLimitExceeded": REGION_FAMILY,
-    "VolumeLimitExceeded": REGION,
-}
 # One failure is not final: the group tries again.
 FAILURES_TO_GIVE_UP = 2
-# A pool that will never have the type: worth trying elsewhere, not again.
-LASTING_CODES = frozenset({"Unsupported"})
 
 # "Could not launch Spot Instances. <Code> - <text>. Launching EC2 instance failed."
 CODED = re.compile(
@@ -82,10 +42,10 @@ UNCODED = (
     ),
     (re.compile(r"image id .* does not exist", re.I), "InvalidAMIID.NotFound", None),
     (re.compile(r"Invalid IAM Instance Profile", re.I), "InvalidParameterValue", None),
+    (re.compile(r"not eligible for Free Tier", re.I), "InvalidParameterCombination", None),
     (re.compile(r"not authorized to perform", re.I), "UnauthorizedOperation", None),
     (re.compile(r"Request limit exceeded|Rate exceeded", re.I), "RequestLimitExceeded", None),
 )
-SPREAD_LIMIT = re.compile(r"limit of \w+ instances? .*spread placement group|spread placement group.*limit", re.I)
 TYPE = re.compile(
     r"\b([a-z][a-z0-9-]*[0-9][a-z0-9-]*\.(?:nano|micro|small|medium|large|metal|[0-9]*x?large)[a-z0-9-]*)\b"
 )
@@ -111,26 +71,18 @@ class Failure:
         return dict(vars(self))
 
 
-def scope_of(code: str) -> str:
-    """The scope of an error code; codes such as InvalidAMIID.NotFound go by their longest known beginning."""
-    known = [prefix for prefix in SCOPES if code.startswith(prefix)]
-    return SCOPES[max(known, key=len)] if known else UNKNOWN
-
-
 def parse_message(message: str) -> Failure:
     """A status message of a failed activity. What it does not say stays None; an unknown code has scope `unknown`."""
     body = TRAILER.sub("", message.strip()).strip()
     code, text, market = _split(body)
-    if code == "InsufficientInstanceCapacity" and SPREAD_LIMIT.search(text):
-        # Seven instances a zone by the placement group's own rule: no word about the market.
-        code = "SpreadPlacementGroupLimit"
-    scope = scope_of(code)
+    code = told_code(code, text)
+    kind = kind_of(code)
     named = TYPE.search(text)
     return Failure(
         code=code,
-        scope=scope,
+        scope=kind.scope,
         message=text.strip() or body,
-        lasting=scope in (PERMANENT, ACCOUNT) or code in LASTING_CODES,
+        lasting=kind.lasting,
         market=market,
         instance_type=named.group(1) if named else None,
     )

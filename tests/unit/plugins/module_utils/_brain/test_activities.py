@@ -64,7 +64,7 @@ MESSAGES = [
     (
         "Could not launch On-Demand Instances. InsufficientInstanceCapacity - You have reached the limit of 7 instances in "
         f"this spread placement group. {END}",
-        ("SpreadPlacementGroupLimit", "permanent", "on-demand", None),
+        ("SpreadPlacementGroupLimit", "zone", "on-demand", None),
     ),
     (
         "Could not launch Spot Instances. InsufficientFreeAddressesInSubnet - There are not enough free addresses in subnet "
