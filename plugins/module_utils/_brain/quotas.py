@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.money import text
+
 SPOT = "spot"
 ON_DEMAND = "on_demand"
+MARKETS = {SPOT: "spot", ON_DEMAND: "on-demand"}
 
 STANDARD = "Standard"
 DL = "DL"
@@ -87,16 +90,16 @@ JOINED = {"L-C4BD4855": "L-7212CCBC"}
 
 @dataclass(frozen=True)
 class Quota:
-    """A quota in one region, in vCPUs: its limit and what is used of it."""
+    """A quota in one region, in vCPUs: its limit, and what is used of it, None where that is not known."""
 
     code: str
     limit: Decimal
-    used: int
+    used: int | None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a region's quota has room. `enough` is None where that is not known; then some numbers are None, too.
+    """Whether a region's quota has room. `enough` is None where that is not known; numbers that are not known are None.
 
     `instance_types` are those that were asked about; `family` is the quota's. Numbers are vCPUs; `left` is never below 0.
     """
@@ -157,21 +160,25 @@ def verdict(
     """Judge one region, market and family. `problem` says why quota or need are not known, if somebody knows."""
     types = tuple(sorted(instance_types))
     family = family_of(types[0])
-    name = f"{_MARKETS[market]} vCPU quota of {family} instances in {region}"
+    name = f"{MARKETS[market]} vCPU quota of {family} instances in {region}"
+
+    left = None if quota is None else max(Decimal(0), quota.limit - (quota.used or 0))
+
+    def judged(enough: bool | None, reason: str) -> Verdict:
+        code = quota.code if quota else CODES[market].get(family)
+        limit, used = (quota.limit, quota.used) if quota else (None, None)
+        known = None if used is None else left
+        return Verdict(region, market, family, types, code, needed, limit, used, known, enough, reason)
+
     if quota is None or needed is None:
-        code = CODES[market].get(family)
-        why = problem or (
-            f"no quota is known for {', '.join(types)}" if code is None else "AWS answered no value for it"
-        )
-        return Verdict(
-            region, market, family, types, code, needed, None, None, None, None, f"{name} is not known: {why}"
-        )
-    left = max(Decimal(0), quota.limit - quota.used)
+        why = "AWS answered no value for it" if family in CODES[market] else f"no quota is known for {', '.join(types)}"
+        return judged(None, f"{name} cannot be judged: {problem or why}")
+    name = f"{name} ({quota.code})"
+    if quota.used is None and needed <= left:
+        return judged(None, f"{name} is {text(quota.limit)}, its use is not known: {problem}")
     enough = needed <= left
-    reason = (
-        f"{name} ({quota.code}) has {left:f} of {quota.limit:f} left, {needed} {'are' if enough else 'would be'} needed"
-    )
-    return Verdict(region, market, family, types, quota.code, needed, quota.limit, quota.used, left, enough, reason)
+    verb = "are" if enough else "would be"
+    return judged(enough, f"{name} has {text(left)} of {text(quota.limit)} left, {needed} {verb} needed")
 
 
 def verdicts(
@@ -190,18 +197,15 @@ def verdicts(
     is how many of the instances run already: they are part of what is in use.
     """
     families: dict[str, list[str]] = {}
-    for instance_type in vcpus:
+    for instance_type in sorted(vcpus):
         families.setdefault(family_of(instance_type), []).append(instance_type)
     found = []
     for _family, types in sorted(families.items()):
-        sizes = [vcpus[each] for each in types if vcpus[each] is not None]
-        needed = needed_vcpus(max(0, target_capacity - held), sizes) if sizes else None
-        why = problem or (None if sizes else f"the vCPUs of {', '.join(sorted(types))} are not known")
+        unknown = [each for each in types if vcpus[each] is None]
+        needed = None if unknown else needed_vcpus(max(0, target_capacity - held), [vcpus[each] for each in types])
+        why = f"the vCPUs of {', '.join(unknown)} are not known" if unknown else problem
         found.append(verdict(region, market, types, needed, _quota(types[0], market, limits, in_use), why))
     return found
-
-
-_MARKETS = {SPOT: "spot", ON_DEMAND: "on-demand"}
 
 
 def _quota(
@@ -211,7 +215,7 @@ def _quota(
     in_use: Mapping[tuple[str, str], int] | None,
 ) -> Quota | None:
     """The quota that counts a type, with everything else that it counts."""
-    if limits is None or in_use is None:
+    if limits is None:
         return None
 
     def counted_by(family: str) -> str | None:
@@ -221,5 +225,7 @@ def _quota(
     code = counted_by(family_of(instance_type))
     if code not in limits:
         return None
+    if in_use is None:
+        return Quota(code, limits[code], None)
     used = sum(number for (family, where), number in in_use.items() if where == market and counted_by(family) == code)
     return Quota(code, limits[code], used)
