@@ -61,10 +61,10 @@ def on_demand_prices(
             product = json.loads(entry)
             attributes = product["product"]["attributes"]
             price = _hourly(product["terms"].get("OnDemand", {}))
+            if price is not None:
+                found[attributes["regionCode"]][attributes["instanceType"]] = price
         except (AttributeError, KeyError, TypeError, ValueError, InputError) as error:
             raise AwsError(DOING, "UnreadableAnswer", f"a product is not as documented: {error}") from error
-        if price is not None:
-            found[attributes["regionCode"]][attributes["instanceType"]] = price
     return found
 
 
