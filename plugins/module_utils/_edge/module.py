@@ -2,14 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where modules meet Ansible: clients with standard retries, errors into failed results. PRIVATE to the collection."""
+"""What modules with AWS clients need of Ansible: clients with standard retries. PRIVATE to the collection."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from typing import Any
-from typing import NoReturn
 
 try:
     import boto3
@@ -18,11 +17,12 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore.
 
-from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
+from ansible_collections.ethereal.spot.plugins.module_utils._edge.results import run_module
+
+__all__ = ["RETRIES", "Clients", "run_module"]
 
 # Standard mode retries throttling and transport errors with jitter under a quota; legacy mode, the default, has none.
 RETRIES = {"mode": "standard", "total_max_attempts": 5}
@@ -69,22 +69,3 @@ class Clients:
             return make()
         except (BotoCoreError, ValueError) as error:
             self._module.fail_json(msg=f"could not connect to AWS: {error}")
-
-
-def run_module(module: AnsibleAWSModule, action: Callable[[AnsibleAWSModule], dict[str, Any]]) -> NoReturn:
-    """Run a module's one function and end the process with its result, or with our error's message and details.
-
-    Their `warnings` go to Ansible's own: as a plain key of the result they are deprecated.
-    """
-    try:
-        result = action(module)
-    except EtherealSpotError as error:
-        _warn(error.details)
-        module.fail_json(msg=error.message, **error.details)
-    _warn(result)
-    module.exit_json(**result)
-
-
-def _warn(result: dict[str, Any]) -> None:
-    for text in result.pop("warnings", []):
-        warn(text)

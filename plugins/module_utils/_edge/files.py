@@ -1,0 +1,64 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files that modules read and write, as a user names them. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+
+
+def read_file(path: str, option: str, limit: int) -> bytes:
+    """The content of a regular file of `limit` bytes at most. Raises InputError for any other path."""
+    where = Path(path)
+    if not where.exists():
+        raise InputError(option, path, "does not exist")
+    # A pipe or a device would be read for ever.
+    if not where.is_file():
+        raise InputError(option, path, "is not a file")
+    try:
+        with where.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise InputError(option, path, f"cannot be read: {error.strerror}") from None
+    if len(content) > limit:
+        raise InputError(option, path, f"has more than {limit} bytes")
+    return content
+
+
+def check_target(path: str, option: str) -> None:
+    """A path at which a file can be written, found before any work is done. Raises InputError otherwise."""
+    where = Path(path)
+    if where.exists() and not where.is_file():
+        raise InputError(option, path, "is not a file")
+    if not where.parent.is_dir():
+        raise InputError(option, path, "is in a folder that does not exist")
+    if not os.access(where if where.exists() else where.parent, os.W_OK):
+        raise InputError(option, path, "cannot be written")
+
+
+def write_file(module: Any, path: str, content: bytes) -> dict[str, Any]:
+    """Write a whole file where its content differs, except in check mode. Returns `changed`, `before` and `after`.
+
+    `before` and `after` describe the content for a diff, `before` is None where there was no file.
+    """
+    where = Path(path)
+    before = where.read_bytes() if where.exists() else None
+    changed = before != content
+    if changed and not module.check_mode:
+        handle, temporary = tempfile.mkstemp(dir=module.tmpdir)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        module.atomic_move(temporary, path)
+    return {"changed": changed, "before": None if before is None else _described(before), "after": _described(content)}
+
+
+def _described(content: bytes) -> dict[str, Any]:
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
