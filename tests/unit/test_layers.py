@@ -26,6 +26,7 @@ ALLOWED = {
         "ansible.module_utils",
         "boto3",
         "botocore",
+        "matplotlib",
         AMAZON,
         f"{OURS}._edge",
         f"{OURS}._aws",
