@@ -53,7 +53,7 @@ class World:
     """The market and the fleet at one step, and what it has come to so far.
 
     Policies read `now` (seconds), `step`, `spot` (alive, oldest first, by zone), `on_demand` (oldest first), `price` (by
-    zone), `lost` and `warned` (since the last act), and call `launch_spot`, `launch_on_demand` and `terminate`.
+    zone), `lost`, `warned` and `readied` (since the last act), and call `launch_spot`, `launch_on_demand` and `terminate`.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class World:
         self.price = [0] * zones
         self.lost: list[Instance] = []
         self.warned: list[Instance] = []
+        self.readied = False
         self.refusals_left = REFUSALS_A_STEP
         self._foreseen = [0] * zones
         self._number = 0
@@ -139,9 +140,11 @@ class World:
             wake = max(policy.act(self), self.step + 1)
             self.lost = []
             self.warned = []
+            ready = self._next_ready()
             coming = changes[position][0] if position < len(changes) else count
-            following = min(coming, wake, self._next_ready(), count)
+            following = min(coming, wake, ready, count)
             self._account.pass_time(self, following)
+            self.readied = following == ready
             self.step = following
             self.now = following * STEP_SECONDS
         return self._account

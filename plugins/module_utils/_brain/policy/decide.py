@@ -1,0 +1,111 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What to do now: `decide(state, observations, now, settings)`. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy import fallback
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy import moves
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.hedge import extras
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.memory import learned
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import LAUNCH
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import NEVER
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Decision
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Observations
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import State
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import Settings
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.view import View
+
+MINUTE = 60
+
+
+def decide(state: State, observed: Observations, now: int, settings: Settings) -> Decision:
+    """The orders for now. Decide again at once with what came of them, until nothing is ordered: a refused launch leads to the
+    next pool, and to on-demand after the last."""
+    state = fallback.accounted(state, observed, now)
+    state = learned(state, observed, now, settings)
+    view = View(state, observed, now, settings)
+    return spread_over_pools(view)
+
+
+def spread_over_pools(view: View) -> Decision:
+    """Every replica in the pool that is cheapest for it, whatever its region."""
+    settings, now, observed = view.settings, view.now, view.observed
+    extra, extra_on_demand = extras(view)
+    moving = moves.in_flight(view)
+    target = settings.replicas + extra
+    held = len(view.spot) - moving
+    rates = {key: view.rate(quote, extra > 0) for key, quote in view.spot_quotes.items()}
+    order = sorted(view.spot_quotes.values(), key=lambda quote: (rates[quote.key], quote.key))
+
+    short_since = view.state.short_since
+    if held >= settings.replicas:
+        short_since = None
+    elif short_since is None:
+        short_since = now
+    view.state = view.state._replace(short_since=short_since)
+
+    # Spot first: all that is missing, in the cheapest pool that is open.
+    if held < target and observed.tries_left > 0:
+        quote = next((quote for quote in order if quote.price < view.on_demand_price and view.open(quote)), None)
+        if quote is not None:
+            launched = view.launch(quote, target - held, "replace" if held < settings.replicas else "hedge")
+            held += launched
+
+    _on_demand(view, held, settings.replicas + min(extra, extra_on_demand))
+
+    state = view.state
+    settled = held >= target and not moving and not view.on_demand and not view.actions
+    if settled and view.spot and now >= state.next_move_at and observed.tries_left > 0:
+        to = moves.move_to_cheaper(view, rates, order)
+        if to is not None:
+            view.state = state._replace(moving=(to.key, now), next_move_at=now + settings.move_interval_seconds)
+        else:
+            view.state = state._replace(next_move_at=now + MINUTE)
+
+    _let_go(view, rates, target)
+    return _decision(view, target, moving)
+
+
+def _on_demand(view: View, spot: int, wanted: int) -> None:
+    """Cover with on-demand what spot does not hold, within the bounds; let go what ready spot replicas have taken over."""
+    ready = sum(replica.ready for replica in view.spot)
+    missing = max(0, wanted - spot)
+    most = 0 if fallback.ended(view) else fallback.allowed(view, max(missing, wanted - ready))
+    for replica in reversed(view.on_demand[most:] if len(view.on_demand) > most else []):
+        view.terminate(replica, "spot serves again" if most >= wanted - ready else "bound of on-demand reached")
+    running = len(view.on_demand)
+    for quote in sorted(view.on_demand_quotes, key=lambda quote: (quote.price, quote.key)):
+        if running >= min(missing, most):
+            break
+        if view.open(quote):
+            running += view.launch(quote, min(missing, most) - running, "fall back to on-demand")
+    view.state = fallback.episode(view, running)
+
+
+def _let_go(view: View, rates: dict[str, int], target: int) -> None:
+    """Terminate ready replicas beyond the target, the dearest first, of equals the youngest."""
+    ready = [replica for replica in view.spot if replica.ready]
+    for _surplus in range(len(ready) - target):
+        worst = max(ready, key=lambda each: (rates[each.key], each.since, each.number))
+        ready.remove(worst)
+        view.terminate(worst, "another serves in its place")
+
+
+def _decision(view: View, target: int, moving: int) -> Decision:
+    """The collected orders; terminated replicas are no longer expected, so that their end is no loss."""
+    state = view.state
+    gone = {action.number for action in view.actions if action.kind != LAUNCH}
+    if gone:
+        seen = {number: replica for number, replica in state.seen.items() if number not in gone}
+        state = state._replace(seen=seen)
+    running = len(view.on_demand)
+    wake = fallback.wake_at(view, state, running)
+    if len(view.spot) - moving < target:
+        opening = [view.barred_until(key) for key, quote in view.spot_quotes.items() if quote.data_ready]
+        wake = min(wake, max(min(opening, default=NEVER), view.now + MINUTE))
+    elif not running:
+        wake = min(wake, max(state.next_move_at, view.now + MINUTE))
+    return Decision(tuple(view.actions), state, wake)

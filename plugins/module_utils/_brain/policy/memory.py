@@ -1,0 +1,122 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the policy learns of its pools: losses, refusals, and how risky a replica is. PRIVATE to the collection.
+
+Losses are a Poisson process whose rate is not known: Gamma-distributed, sharpened by what was seen, pooled by region,
+fading with time. Measured on the public recordings, a pool loses 0.8 to 2.3 replicas an hour in the first half hour
+after it had nothing, and a tenth of that after eight hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import ledger
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import NEVER
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import SPOT
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Memory
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Observations
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Quote
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Seen
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import State
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import HOUR
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import Settings
+
+ONE_LOSS = 1000
+# Risk by the age of what holds the capacity, in thousandths of the pool's mean: (younger than seconds, factor).
+RISK_BY_AGE = ((1800, 2200), (2 * HOUR, 1000), (8 * HOUR, 500), (NEVER, 300))
+# A launch is answered at once and costs one call, so a pool is tried again after 1, 2, 4, 5, 5, ... minutes.
+RETRY = ledger.Expiry(pool=(60, 300))
+
+
+def by_age(seconds: int) -> int:
+    """The factor of risk at an age, in thousandths."""
+    for limit, factor in RISK_BY_AGE:
+        if seconds < limit:
+            return factor
+    return RISK_BY_AGE[-1][1]
+
+
+def faded(memory: Memory, now: int, settings: Settings) -> tuple[int, int]:
+    """Losses (in thousandths) and seconds alive as they count now."""
+    age = now - memory.at
+    if age <= 0:
+        return memory.losses, memory.exposure
+    whole = settings.forgetting_seconds
+    return memory.losses * whole // (whole + age), memory.exposure * whole // (whole + age)
+
+
+def learned(state: State, observed: Observations, now: int, settings: Settings) -> State:
+    """The state with what has happened since the last decision: time alive, losses, warnings, launches, refusals."""
+    memories = dict(state.memories)
+    entries = state.ledger
+    spot = {quote.key: quote for quote in observed.quotes if quote.pool.market == SPOT}
+    seen = {replica.number: Seen(replica.key, replica.warned) for replica in observed.replicas}
+
+    if now > state.decided_at:
+        alive: dict[str, int] = {}
+        for before in state.seen.values():
+            alive[before.key] = alive.get(before.key, 0) + 1
+        for key, count in alive.items():
+            if key in spot:
+                _lived(memories, key, count * (now - state.decided_at), now, settings)
+    for number, before in state.seen.items():
+        after = seen.get(number)
+        gone = after is None
+        if before.key in spot and (gone or after.warned) and not before.warned:
+            _lost(memories, before.key, now, settings)
+        elif before.key in spot and gone:
+            _cooled(memories, before.key, now, settings)
+    for number, after in seen.items():
+        if number not in state.seen:
+            pool = next((quote.pool for quote in observed.quotes if quote.key == after.key), None)
+            if after.warned and after.key in spot:
+                _lost(memories, after.key, now, settings)
+            elif entries and pool is not None:
+                entries = ledger.succeed(entries, pool, now)
+    if observed.refusals:
+        pools = {quote.key: quote.pool for quote in observed.quotes}
+        for refusal in observed.refusals:
+            if refusal.key in pools:
+                entries = ledger.record(entries, pools[refusal.key], refusal.code, refusal.message, now, RETRY)
+                memory = memories.get(refusal.key, Memory(at=now))
+                memories[refusal.key] = memory._replace(down_at=now)
+    return state._replace(memories=memories, ledger=entries, seen=seen, decided_at=now)
+
+
+def _lived(memories: dict[str, Memory], key: str, seconds: int, now: int, settings: Settings) -> None:
+    memory = memories.get(key, Memory(at=now))
+    losses, exposure = faded(memory, now, settings)
+    memories[key] = Memory(losses, exposure + seconds, now, memory.down_at, memory.cool_until)
+
+
+def _lost(memories: dict[str, Memory], key: str, now: int, settings: Settings) -> None:
+    memory = memories.get(key, Memory(at=now))
+    losses, exposure = faded(memory, now, settings)
+    memories[key] = Memory(losses + ONE_LOSS, exposure, now, now, now + settings.cooldown_seconds)
+
+
+def _cooled(memories: dict[str, Memory], key: str, now: int, settings: Settings) -> None:
+    """A warned replica is gone now: its pool has had nothing left until now."""
+    memory = memories[key]
+    until = max(memory.cool_until, now + settings.cooldown_seconds - settings.warning_seconds)
+    memories[key] = memory._replace(down_at=now, cool_until=until)
+
+
+def hazards(state: State, quotes: Mapping[str, Quote], now: int, settings: Settings) -> dict[str, int]:
+    """Expected losses of one replica an hour by spot pool, in thousandths."""
+    known = {key: faded(state.memories[key], now, settings) if key in state.memories else (0, 0) for key in quotes}
+    regions: dict[str, tuple[int, int]] = {}
+    for key, quote in quotes.items():
+        losses, seconds = regions.get(quote.pool.region, (0, 0))
+        regions[quote.pool.region] = (losses + known[key][0], seconds + known[key][1])
+    weight = settings.region_weight_seconds
+    found = {}
+    for key, quote in quotes.items():
+        losses, seconds = regions[quote.pool.region]
+        first = settings.prior_losses if quote.prior_losses is None else quote.prior_losses
+        prior = (losses + first * settings.prior_seconds // HOUR) * weight // (seconds + settings.prior_seconds)
+        found[key] = (prior + known[key][0]) * HOUR // (weight + known[key][1])
+    return found

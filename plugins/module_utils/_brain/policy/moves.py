@@ -1,0 +1,45 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Moves to a cheaper pool before the dearer one is given up. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Quote
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import HOUR
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.view import View
+
+
+def in_flight(view: View) -> int:
+    """How many replicas of the running move are not ready yet."""
+    if view.state.moving is None:
+        return 0
+    key, since = view.state.moving
+    return sum(each.key == key and not each.ready and each.since >= since for each in view.spot)
+
+
+def pays(view: View, here: int, there: int, quote: Quote) -> bool:
+    """Whether a replica of rate `here` should move to the pool of rate `there`: by the declared advantage, and by more over the
+    life that is expected there than the move costs."""
+    settings = view.settings
+    if there * 100 >= here * (100 - settings.advantage_percent):
+        return False
+    life = min(settings.horizon_seconds, 1000 * HOUR // max(1, view.hazard[quote.key]))
+    data = 0 if quote.pool.region in view.regions else settings.move_cost
+    return (here - there) * life // HOUR > data + quote.price * settings.cold_start_seconds // HOUR
+
+
+def move_to_cheaper(view: View, rates: dict[str, int], order: list[Quote]) -> Quote | None:
+    """Order the successors of the dearest pool's replicas in the cheapest open pool that pays; returns that pool."""
+    dearest = max(view.spot, key=lambda each: (rates[each.key], each.since, each.number))
+    if view.now - dearest.since < view.settings.minimum_stay_seconds:
+        return None
+    for quote in order:
+        if not pays(view, rates[dearest.key], rates[quote.key], quote):
+            continue
+        if quote.key != dearest.key and view.open(quote):
+            count = sum(each.key == dearest.key for each in view.spot)
+            view.launch(quote, count, "move to a cheaper pool")
+            return quote
+    return None
