@@ -58,15 +58,14 @@ def spread_over_pools(view: View) -> Decision:
 
     state = view.state
     settled = held >= target and not moving and not view.on_demand and not view.actions
+    look_at = max(state.next_move_at, now + MINUTE)
     if settled and view.spot and now >= state.next_move_at and observed.tries_left > 0:
-        to = moves.move_to_cheaper(view, rates, order)
+        to, look_at = moves.move_to_cheaper(view, rates, order)
         if to is not None:
             view.state = state._replace(moving=(to.key, now), next_move_at=now + settings.move_interval_seconds)
-        else:
-            view.state = state._replace(next_move_at=now + MINUTE)
 
     _let_go(view, rates, target)
-    return _decision(view, target, moving)
+    return _decision(view, target, moving, look_at)
 
 
 def _on_demand(view: View, spot: int, wanted: int) -> None:
@@ -94,7 +93,7 @@ def _let_go(view: View, rates: dict[str, int], target: int) -> None:
         view.terminate(worst, "another serves in its place")
 
 
-def _decision(view: View, target: int, moving: int) -> Decision:
+def _decision(view: View, target: int, moving: int, look_at: int) -> Decision:
     """The collected orders; terminated replicas are no longer expected, so that their end is no loss."""
     state = view.state
     gone = {action.number for action in view.actions if action.kind != LAUNCH}
@@ -107,5 +106,5 @@ def _decision(view: View, target: int, moving: int) -> Decision:
         opening = [view.barred_until(key) for key, quote in view.spot_quotes.items() if quote.data_ready]
         wake = min(wake, max(min(opening, default=NEVER), view.now + MINUTE))
     elif not running:
-        wake = min(wake, max(state.next_move_at, view.now + MINUTE))
+        wake = min(wake, max(look_at, view.now + MINUTE))
     return Decision(tuple(view.actions), state, wake)

@@ -10,6 +10,10 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import HOUR
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.view import View
 
+MINUTE = 60
+# Prices that change ask for a decision by themselves; ages do not.
+LOOK_SECONDS = 900
+
 
 def in_flight(view: View) -> int:
     """How many replicas of the running move are not ready yet."""
@@ -30,16 +34,24 @@ def pays(view: View, here: int, there: int, quote: Quote) -> bool:
     return (here - there) * life // HOUR > data + quote.price * settings.cold_start_seconds // HOUR
 
 
-def move_to_cheaper(view: View, rates: dict[str, int], order: list[Quote]) -> Quote | None:
-    """Order the successors of the dearest pool's replicas in the cheapest open pool that pays; returns that pool."""
+def move_to_cheaper(view: View, rates: dict[str, int], order: list[Quote]) -> tuple[Quote | None, int]:
+    """Order the successors of the dearest pool's replicas in the cheapest open pool that pays.
+
+    Returns that pool, or None and when to look again: when a pool that would pay opens, or when risks have changed with age.
+    """
     dearest = max(view.spot, key=lambda each: (rates[each.key], each.since, each.number))
-    if view.now - dearest.since < view.settings.minimum_stay_seconds:
-        return None
+    settled_at = dearest.since + view.settings.minimum_stay_seconds
+    if view.now < settled_at:
+        return None, settled_at
+    opens = view.now + LOOK_SECONDS
     for quote in order:
-        if not pays(view, rates[dearest.key], rates[quote.key], quote):
+        if rates[quote.key] >= rates[dearest.key]:
+            break
+        if not quote.data_ready or not pays(view, rates[dearest.key], rates[quote.key], quote):
             continue
-        if quote.key != dearest.key and view.open(quote):
+        if view.open(quote):
             count = sum(each.key == dearest.key for each in view.spot)
             view.launch(quote, count, "move to a cheaper pool")
-            return quote
-    return None
+            return quote, view.now
+        opens = min(opens, max(view.barred_until(quote.key), view.now + MINUTE))
+    return None, opens

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import fields
-from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
@@ -81,3 +78,63 @@ class Settings:
     def most_on_demand(self) -> int:
         most = self.on_demand_max_replicas
         return self.replicas + self.max_extra if most is None else most
+
+
+# What each mode changes of the settings above.
+PRESETS: dict[str, dict[str, Any]] = {
+    DEFAULT: {},
+    STRICT: {"hedge_penalty": 60, "max_extra": 3, "hedge_on_demand": True},
+    REFERENCE: {"spread": SINGLE_REGION},
+}
+
+# Settings that a user may give: (least, most) for whole numbers, None for money in USD.
+WHOLE = {
+    "penalty": (0, 10_000),
+    "hedge_penalty": (0, 10_000),
+    "max_extra": (0, 100),
+    "cooldown_seconds": (0, DAY),
+    "minimum_stay_seconds": (0, 30 * DAY),
+    "move_interval_seconds": (60, 30 * DAY),
+    "move_after_seconds": (0, DAY),
+    "advantage_percent": (0, 100),
+    "on_demand_after_seconds": (0, DAY),
+    "on_demand_max_replicas": (0, MOST_REPLICAS),
+    "on_demand_max_hours": (1, 8760),
+}
+MONEY = {"on_demand_budget_usd": "on_demand_budget", "max_hourly_usd": "max_hourly"}
+
+
+def default_spread(replicas: int) -> str:
+    """One replica is in one region anyway; more are placed each for itself."""
+    return SINGLE_REGION if replicas == 1 else ANY
+
+
+def settings_for(
+    replicas: int, mode: str = DEFAULT, policy: Mapping[str, Any] | None = None, **timing: int
+) -> Settings:
+    """The settings of a mode with what a user sets of it. Raises InputError, option `policy.<name>`, for a wrong one.
+
+    `timing` are cold start, warning and move cost, checked by the caller.
+    """
+    check_integer(replicas, "replicas", 1, MOST_REPLICAS)
+    if mode not in MODES:
+        raise InputError("mode", mode, f"must be one of {', '.join(MODES)}")
+    given: dict[str, Any] = {}
+    for name, value in (policy or {}).items():
+        option = f"policy.{name}"
+        if name in WHOLE:
+            given[name] = check_integer(value, option, *WHOLE[name])
+        elif name in MONEY:
+            amount = money(value, option)
+            if not amount:
+                raise InputError(option, value, "must be above 0")
+            given[MONEY[name]] = int(amount * MICRO)
+        elif name == "spread":
+            if value not in SPREADS:
+                raise InputError(option, value, f"must be one of {', '.join(SPREADS)}")
+            given[name] = value
+        else:
+            known = sorted({*WHOLE, *MONEY, "spread"})
+            raise InputError(option, value, f"is no setting of the policy; they are {', '.join(known)}")
+    chosen = {"spread": default_spread(replicas), **PRESETS[mode], **given}
+    return Settings(replicas=replicas, mode=mode, **timing, **chosen)
