@@ -20,6 +20,7 @@ from ministack.core import responses
 from sandbox import bridge
 from sandbox import calls
 from sandbox import controls
+from sandbox import regions
 from sandbox.calls import Call
 from sandbox.context import Context
 from sandbox.errors import Reply
@@ -149,7 +150,11 @@ class Front:
             reply = await self._context.faults.before(call, request)
             # Nobody's request is judged by the model: ministack refuses its credentials first, as AWS does.
             if reply is None and principal:
-                reply = _unserved(request) or judge.refusal(request)
+                reply = (
+                    _unserved(request)
+                    or regions.refusal(self._context.market, request.region, request.protocol)
+                    or judge.refusal(request)
+                )
             if reply is None:
                 reply = await _ministack(scope, request.body)
                 self._context.faults.after(call, request, reply)

@@ -1,16 +1,28 @@
 # Copyright (c) Ethereal Spot contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The spot market that the sandbox plays: scores, prices, capacity, quotas.
+"""The spot market that the sandbox plays: scores, prices, capacity, quotas, and which regions the account may use.
 
 A market document is merged over built-in defaults; ``null`` takes a key back to its default. Prices are strings or
 numbers and kept as Decimal.
+
+    scores: {region: 1 to 10, or "none" for a region that AWS does not score, or {zone id: 1 to 10}}
+    prices: {region: {zone or "*": {type: price}}}; a region that is named sells only what it names
+    price_history: {region: {zone or "*": {type: [[hours ago, price], ...]}}}; hours before it was set; goes before `prices`
+    on_demand: {region: {type: price}}
+    capacity, on_demand_capacity: {zone or region: {type or "*": instances}}
+    quotas: {code: vCPUs, region: {code: vCPUs}}
+    opt_in: {region: whether the account has enabled it}
+    score_configuration_budget, price_page_size, boot_seconds, task_seconds: numbers
 """
 
 from __future__ import annotations
 
 import re
 from copy import deepcopy
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
 from decimal import Decimal
 from decimal import InvalidOperation
 from hashlib import sha256
@@ -21,19 +33,28 @@ MarketKind = Literal["spot", "on-demand"]
 
 PLENTY = 1_000_000
 
-# Service Quotas codes, in vCPUs: family letters -> spot, on-demand.
-QUOTA_CODES: dict[str, tuple[str, str]] = {
-    "g": ("L-3819A6DF", "L-DB2E81BA"),
-    "vt": ("L-3819A6DF", "L-DB2E81BA"),
-    "p": ("L-7212CCBC", "L-417A185B"),
-    "p5": ("L-C4BD4855", "L-417A185B"),
-    "inf": ("L-B5D1601B", "L-1945791B"),
-    "trn": ("L-6B0D517C", "L-2C3B7624"),
+P_SPOT = "L-7212CCBC"
+# "All P5 Spot Instance Requests", for P5 and later: the user guide of 2023 to 2025 has it, listings of 2026 have one quota
+# for all of P again. It exists in a region for which the market sets it.
+P5_SPOT = "L-C4BD4855"
+_STANDARD = ("L-34B43A08", "L-1216C47A")
+_G_AND_VT = ("L-3819A6DF", "L-DB2E81BA")
+# Service Quotas codes, in vCPUs: family letters -> spot, on-demand (EC2 user guide, "Spot Instance quotas" and "On-Demand
+# Instance quotas").
+QUOTA_CODES: dict[str, tuple[str | None, str]] = {
+    **dict.fromkeys(("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"), _STANDARD),
+    **dict.fromkeys(("g", "gr", "vt"), _G_AND_VT),
     "dl": ("L-85EED4F7", "L-6E869C2A"),
+    "f": ("L-88CF9481", "L-74FC7D96"),
+    "hpc": (None, "L-F7808C92"),
+    "inf": ("L-B5D1601B", "L-1945791B"),
+    "p": (P_SPOT, "L-417A185B"),
+    "trn": ("L-6B0D517C", "L-2C3B7624"),
+    "u": (None, "L-43DA4232"),
     "x": ("L-E3A00192", "L-7295265B"),
-    "standard": ("L-34B43A08", "L-1216C47A"),
 }
 DEFAULT_QUOTA = Decimal(4096)
+NOT_SCORED = "none"
 
 DEFAULTS: dict[str, Any] = {
     "boot_seconds": Decimal("0.3"),
@@ -42,7 +63,16 @@ DEFAULTS: dict[str, Any] = {
     "price_page_size": 1000,
 }
 
-_SECTIONS = ("scores", "prices", "on_demand", "capacity", "on_demand_capacity", "quotas")
+_SECTIONS = (
+    "scores",
+    "prices",
+    "price_history",
+    "on_demand",
+    "capacity",
+    "on_demand_capacity",
+    "quotas",
+    "opt_in",
+)
 _KEYS = (*_SECTIONS, *DEFAULTS)
 
 # On-demand prices in us-east-1, USD an hour, as published in 2025; elsewhere scaled by region.
@@ -120,6 +150,7 @@ _ZONE = re.compile(r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")
 _ZONE_ID = re.compile(r"^[a-z]+\d*-az\d+$")
 _TYPE = re.compile(r"^[a-z0-9-]+\.[a-z0-9-]+$")
 _QUOTA = re.compile(r"^L-[0-9A-F]{8}$")
+_FAMILY = re.compile(r"^(?P<letters>[a-z]+)-?(?P<generation>[0-9]+)[a-z0-9-]*\.")
 
 
 class MarketError(ValueError):
@@ -130,10 +161,12 @@ class Market:
     """What the market says now. Merges are atomic: a refused document changes nothing."""
 
     def __init__(self) -> None:
-        self._document: dict[str, Any] = {}
+        self.reset()
 
     def reset(self) -> None:
-        self._document = {}
+        self._document: dict[str, Any] = {}
+        # The ages in a price history are counted from when it was set, so that its changes stay where they are in time.
+        self._history_set = _now()
 
     def merge(self, document: Any) -> None:
         """Merge ``document`` in, deeply; ``None`` removes a key. Raises MarketError."""
@@ -141,6 +174,8 @@ class Market:
             raise MarketError("market: a document is an object")
         merged = _merged(self._document, document)
         self._document = _checked(merged)
+        if "price_history" in document:
+            self._history_set = _now()
 
     def document(self) -> dict[str, Any]:
         """What was merged in so far, with prices as strings: ready for JSON."""
@@ -158,15 +193,24 @@ class Market:
         return float(self.setting("task_seconds"))
 
     def spot_price(self, region: str, zone: str, instance_type: str) -> Decimal | None:
-        """USD an hour, or None where the market has no record.
+        """USD an hour in force, or None where the market has no record.
 
         A region whose prices were set sells only what was set: nobody can know the defaults, so they must not win
         against what a test says.
         """
+        history = self.price_changes(region, zone, instance_type)
+        if history:
+            return history[0][1]
         prices = self._document.get("prices", {}).get(region)
         if not prices:
             return self._default_spot_price(region, zone, instance_type)
         return prices.get(zone, {}).get(instance_type) or prices.get("*", {}).get(instance_type)
+
+    def price_changes(self, region: str, zone: str, instance_type: str) -> list[tuple[datetime, Decimal]]:
+        """The changes that were set for a pool, newest first; empty where none were."""
+        zones = self._document.get("price_history", {}).get(region, {})
+        changes = zones.get(zone, {}).get(instance_type) or zones.get("*", {}).get(instance_type) or []
+        return [(self._history_set - timedelta(hours=float(age)), price) for age, price in changes]
 
     def on_demand_price(self, region: str, instance_type: str) -> Decimal | None:
         pinned = self._document.get("on_demand", {}).get(region, {}).get(instance_type)
@@ -180,6 +224,10 @@ class Market:
         if pinned is not None:
             return pinned
         return _SCORES.get(region, _OTHER_SCORE)
+
+    def scores_region(self, region: str) -> bool:
+        """Whether AWS gives the region a score at all."""
+        return self._document.get("scores", {}).get(region) != NOT_SCORED
 
     def pins_score(self, region: str) -> bool:
         return region in self._document.get("scores", {})
@@ -201,6 +249,18 @@ class Market:
         pinned = self.pinned_quota(region, code)
         return DEFAULT_QUOTA if pinned is None else pinned
 
+    def has_quota(self, region: str, code: str) -> bool:
+        return code != P5_SPOT or self.pinned_quota(region, code) is not None
+
+    def counting_quota(self, region: str, instance_type: str, kind: MarketKind) -> str | None:
+        """The code of the quota that counts a type in a region; None where none does."""
+        code = quota_code(instance_type, kind)
+        return P_SPOT if code == P5_SPOT and not self.has_quota(region, code) else code
+
+    def opted_in(self, region: str) -> bool | None:
+        """Whether the account has enabled the region; None where nothing was said."""
+        return self._document.get("opt_in", {}).get(region)
+
     def _capacity(self, place: str, instance_type: str, market: MarketKind) -> int:
         section = self._document.get("capacity" if market == "spot" else "on_demand_capacity", {})
         types = section.get(place, {})
@@ -214,15 +274,14 @@ class Market:
         return (on_demand * (Decimal(30 + spread) / 100)).quantize(Decimal("0.0001"))
 
 
-def quota_code(instance_type: str, market: MarketKind) -> str:
-    """The vCPU quota that counts a type: by family letters, spot and on-demand apart."""
-    family = instance_type.split(".")[0]
-    letters = re.match(r"[a-z]+", family)
-    name = letters.group() if letters else ""
-    if market == "spot" and family.startswith("p5"):
-        name = "p5"
-    name = name if name in QUOTA_CODES else {"gr": "g", "u": "x"}.get(name, "standard")
-    return QUOTA_CODES[name][0 if market == "spot" else 1]
+def quota_code(instance_type: str, market: MarketKind) -> str | None:
+    """The vCPU quota that counts a type: by family letters, spot and on-demand apart. None where no quota is known."""
+    found = _FAMILY.match(instance_type)
+    if found is None or found["letters"] not in QUOTA_CODES:
+        return None
+    if market == "spot" and found["letters"] == "p" and int(found["generation"]) >= 5:
+        return P5_SPOT
+    return QUOTA_CODES[found["letters"]][0 if market == "spot" else 1]
 
 
 def _default_on_demand_price(region: str, instance_type: str) -> Decimal | None:
@@ -258,9 +317,16 @@ def _merged(base: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in result.items() if value != {}}
 
 
+def _now() -> datetime:
+    """EC2 tells times of prices in whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
     return str(value) if isinstance(value, Decimal) else value
 
 
@@ -290,12 +356,22 @@ def _scores(path: str, section: dict[str, Any]) -> dict[str, Any]:
             for zone_id in value:
                 _matches(here, zone_id, _ZONE_ID, "an availability zone id, like usw2-az1")
             result[region] = {zone: _integer(f"{here}.{zone}", score, 1, 10) for zone, score in value.items()}
+        elif value == NOT_SCORED:
+            result[region] = NOT_SCORED
         else:
             result[region] = _integer(here, value, 1, 10)
     return result
 
 
 def _prices(path: str, section: dict[str, Any]) -> dict[str, Any]:
+    return _by_zone(path, section, _price)
+
+
+def _price_history(path: str, section: dict[str, Any]) -> dict[str, Any]:
+    return _by_zone(path, section, _changes)
+
+
+def _by_zone(path: str, section: dict[str, Any], check: Any) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for region, zones in section.items():
         _matches(path, region, _REGION, "a region name")
@@ -303,8 +379,32 @@ def _prices(path: str, section: dict[str, Any]) -> dict[str, Any]:
         for zone in _object(here, zones):
             if zone != "*" and not (_ZONE.match(zone) and zone[:-1] == region):
                 raise MarketError(f'{here}.{zone}: must be a zone of {region} or "*"')
-        result[region] = {zone: _typed(f"{here}.{zone}", types, _price) for zone, types in zones.items()}
+        result[region] = {zone: _typed(f"{here}.{zone}", types, check) for zone, types in zones.items()}
     return result
+
+
+def _changes(path: str, value: Any) -> list[tuple[Decimal, Decimal]]:
+    """Pairs of an age in hours and a price, newest first."""
+    rule = f"{path}: must be a list of pairs [hours ago, price] of different ages, one at least"
+    if not isinstance(value, (list, tuple)) or not value:
+        raise MarketError(rule)
+    changes = []
+    for place, pair in enumerate(value):
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise MarketError(rule)
+        here = f"{path}[{place}]"
+        changes.append((_decimal(here, pair[0]), _price(here, pair[1])))
+    if len({age for age, _price in changes}) < len(changes):
+        raise MarketError(rule)
+    return sorted(changes)
+
+
+def _opt_in(path: str, section: dict[str, Any]) -> dict[str, bool]:
+    for region, value in section.items():
+        _matches(path, region, _REGION, "a region name")
+        if not isinstance(value, bool):
+            raise MarketError(f"{path}.{region}: {value!r} must be true or false")
+    return section
 
 
 def _on_demand(path: str, section: dict[str, Any]) -> dict[str, Any]:
@@ -337,10 +437,12 @@ def _quotas(path: str, section: dict[str, Any]) -> dict[str, Any]:
 _CHECKS = {
     "scores": _scores,
     "prices": _prices,
+    "price_history": _price_history,
     "on_demand": _on_demand,
     "capacity": _capacities,
     "on_demand_capacity": _capacities,
     "quotas": _quotas,
+    "opt_in": _opt_in,
 }
 
 

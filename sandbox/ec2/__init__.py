@@ -26,6 +26,7 @@ from sandbox.ec2 import tags
 from sandbox.ec2 import templates
 from sandbox.ec2.instances import Instances
 from sandbox.ec2.prices import Prices
+from sandbox.ec2.regions import Regions
 from sandbox.ec2.scores import Scores
 from sandbox.ec2.spot_requests import SpotRequests
 
@@ -54,7 +55,7 @@ class _Parts:
     instances: Instances
 
 
-def _answered_by(part: Prices | Scores) -> Callable[[Any], ActionResult]:
+def _answered_by(part: Prices | Regions | Scores) -> Callable[[Any], ActionResult]:
     """A method for moto's response class: a bound method of ours would not be given the response."""
 
     def action(self: Any) -> ActionResult:
@@ -76,6 +77,7 @@ def install(context: Context) -> None:
         **templates.ACTIONS,
         **settings.ACTIONS,
         **spot_requests.actions(_Parts.requests),
+        "describe_regions": _answered_by(Regions(context)),
         "describe_spot_price_history": _answered_by(Prices(context)),
         "get_spot_placement_scores": _answered_by(_Parts.scores),
     }

@@ -13,7 +13,6 @@ from moto.core.exceptions import ServiceException
 from sandbox.ec2 import types
 from sandbox.market import Market
 from sandbox.market import MarketKind
-from sandbox.market import quota_code
 
 _HOLDING = (0, 16)
 
@@ -46,27 +45,32 @@ def room(market: Market, backend: Any, zone: str, instance_type: str, kind: Mark
     )
 
 
+def vcpus(instance: Any) -> int:
+    """Of an instance as it was launched, hyper-threading off or on."""
+    return instance.cpu_options["CoreCount"] * instance.cpu_options["ThreadsPerCore"]
+
+
 def quota_room(market: Market, backend: Any, instance_type: str, kind: MarketKind) -> bool:
-    """Whether the account's vCPU quota has room for one more; only quotas that were set bind."""
-    code = quota_code(instance_type, kind)
-    limit = market.pinned_quota(backend.region_name, code)
-    if limit is None:
+    """Whether the account's vCPU quota has room for one more."""
+    region = backend.region_name
+    code = market.counting_quota(region, instance_type, kind)
+    if code is None:
         return True
     used = sum(
-        types.vcpus(each.instance_type)
+        vcpus(each)
         for each in running(backend, kind)
-        if quota_code(each.instance_type, kind) == code
+        if market.counting_quota(region, each.instance_type, kind) == code
     )
-    return used + types.vcpus(instance_type) <= limit
+    return used + types.vcpus(instance_type) <= market.quota(region, code)
 
 
 def quota_error(market: Market, region: str, instance_type: str, kind: MarketKind) -> LaunchError:
     if kind == "spot":
         return LaunchError("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
-    limit = market.pinned_quota(region, quota_code(instance_type, kind))
+    limit = market.quota(region, market.counting_quota(region, instance_type, kind) or "")
     return LaunchError(
         "VcpuLimitExceeded",
-        f"You have requested more vCPU capacity than your current vCPU limit of {limit} allows for the instance bucket "
+        f"You have requested more vCPU capacity than your current vCPU limit of {limit:.0f} allows for the instance bucket "
         "that the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to "
         "request an adjustment to this limit.",
     )

@@ -26,6 +26,7 @@ from sandbox.ec2 import devices
 from sandbox.ec2 import lookups
 from sandbox.ec2 import settings
 from sandbox.ec2 import tags
+from sandbox.ec2 import types
 from sandbox.ec2.capacity import LaunchError
 
 if TYPE_CHECKING:
@@ -242,6 +243,7 @@ class _Extra:
         asked = options.get("monitoring_state") == "enabled"
         self._monitored = asked or (data.get("Monitoring") or {}).get("Enabled") is True
         self._ebs_optimized = bool(options.get("ebs_optimized") or data.get("EbsOptimized"))
+        self._cpu_options = data.get("CpuOptions") or {}
         self._key_name = options.get("key_name") or data.get("KeyName")
         if self._key_name and self._key_name not in backend.key_pairs:
             raise LaunchError("InvalidKeyPair.NotFound", f"The key pair '{self._key_name}' does not exist")
@@ -274,6 +276,7 @@ class _Extra:
     def apply(self, instance: Any) -> None:
         instance.state_reason = None
         instance.metadata_options = MetadataOptions(self._metadata)
+        instance.cpu_options = {**types.cpu_options(self.instance_type), **self._cpu_options}
         if self._profile and not (self._left_to_moto and instance.ami_launch_index == 0):
             instance.ec2_backend.associate_iam_instance_profile(
                 instance_id=instance.id, iam_instance_profile_arn=self._profile.arn

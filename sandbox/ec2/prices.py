@@ -42,7 +42,7 @@ SURCHARGES = {
     "Windows": Decimal("0.1840"),
 }
 OLDEST = timedelta(days=90)
-# Changes before the price in force, newest first: age in hours, and the price against today's.
+# Changes that nobody set, newest first: age in hours, and the price against today's.
 CHANGES = (
     (2, Decimal("1")),
     (26, Decimal("1.04")),
@@ -83,14 +83,21 @@ class Prices:
                     continue
                 if not types.offered_in_zone(zone.name, name):
                     continue
-                price = self._context.market.spot_price(region, zone.name, name)
-                if price is not None:
-                    for product in request["products"]:
-                        full = price + SURCHARGES[product.removesuffix(" (Amazon VPC)")]
-                        records += _history(zone, name, product, full, request["start"], request["end"])
+                for product in request["products"]:
+                    changes = self._changes(region, zone.name, name, product)
+                    records += _history(zone, name, product, changes, request["start"], request["end"])
         if "spot-price" in filters:
             records = [record for record in records if record["SpotPrice"] in filters["spot-price"]]
         return sorted(records, key=lambda record: record["Timestamp"], reverse=True)
+
+    def _changes(self, region: str, zone: str, name: str, product: str) -> list[tuple[datetime, Decimal]]:
+        """Time and price, newest first: as the market sets them, or made up before the price in force."""
+        market, more = self._context.market, SURCHARGES[product.removesuffix(" (Amazon VPC)")]
+        price, changes = market.spot_price(region, zone, name), market.price_changes(region, zone, name)
+        if price is not None and not changes:
+            hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+            return [(hour - timedelta(hours=age), (price + more) * factor) for age, factor in CHANGES]
+        return [(since, each + more) for since, each in changes]
 
     def _page(self, records: list[dict[str, Any]], response: Any, request: dict[str, Any]) -> dict[str, Any]:
         """The last page's token is "" (boto3#130). A page may be shorter than MaxResults and still not be the last."""
@@ -112,13 +119,16 @@ def _named(zone: Any, name: str | None, zone_id: str | None, filters: dict[str, 
 
 
 def _history(
-    zone: Any, name: str, product: str, price: Decimal, start: datetime | None, end: datetime
+    zone: Any,
+    name: str,
+    product: str,
+    changes: list[tuple[datetime, Decimal]],
+    start: datetime | None,
+    end: datetime,
 ) -> list[dict[str, Any]]:
     """Changes from start to end, and the last one before start: the price in force at the start time (botocore model)."""
-    midnight = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     records = []
-    for age, factor in CHANGES:
-        at = midnight - timedelta(hours=age)
+    for at, price in changes:
         if at > end:
             continue
         records.append(
@@ -127,7 +137,7 @@ def _history(
                 "AvailabilityZoneId": zone.zone_id,
                 "InstanceType": name,
                 "ProductDescription": product,
-                "SpotPrice": f"{(price * factor).quantize(Decimal('0.000001'))}",
+                "SpotPrice": f"{price.quantize(Decimal('0.000001'))}",
                 "Timestamp": at,
             }
         )

@@ -15,6 +15,7 @@ from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 
 from sandbox.ec2 import types
+from sandbox.regions import enabled
 
 if TYPE_CHECKING:
     from sandbox.context import Context
@@ -39,7 +40,7 @@ class Scores:
     def action(self, response: Any) -> ActionResult:
         request = _request(response)
         backend = response.ec2_backend
-        every = [region.name for region in backend.describe_regions()]
+        every = enabled(self._context.market)
         regions = request["RegionNames"] or every
         unknown = [region for region in regions if region not in every]
         if unknown:
@@ -69,7 +70,7 @@ class Scores:
         for region in regions:
             wanted = request["InstanceTypes"] or types.matching(region, request["InstanceRequirements"] or {})
             sold = [each for each in wanted if types.offered(region, each)]
-            if not sold:
+            if not sold or not market.scores_region(region):
                 continue
             most = 10 if len(wanted) >= 3 or market.pins_score(region) else LOW_SCORE
             if not request["SingleAvailabilityZone"]:

@@ -22,6 +22,12 @@ def vcpus(instance_type: str) -> int:
     return INSTANCE_TYPES[instance_type]["VCpuInfo"]["DefaultVCpus"]
 
 
+def cpu_options(instance_type: str) -> dict[str, int]:
+    """What an instance has that names none."""
+    cores = INSTANCE_TYPES[instance_type]["VCpuInfo"]
+    return {"CoreCount": cores["DefaultCores"], "ThreadsPerCore": cores["DefaultThreadsPerCore"]}
+
+
 def memory_mib(instance_type: str) -> int:
     return INSTANCE_TYPES[instance_type]["MemoryInfo"]["SizeInMiB"]
 

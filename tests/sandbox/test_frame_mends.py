@@ -134,50 +134,7 @@ def test_deprecated_tag_calls_of_efs_work(sandbox: Sandbox) -> None:
     assert efs.describe_tags(FileSystemId=system)["Tags"] == [{"Key": "a", "Value": "b"}]
 
 
-# Quotas, backup, tags
-
-
-def test_quotas_come_from_the_market(sandbox: Sandbox) -> None:
-    sandbox.control("PUT", "market", {"quotas": {"L-3819A6DF": 64, "eu-west-1": {"L-3819A6DF": 8}}})
-    values = {}
-    for region in ("us-east-1", "eu-west-1"):
-        quotas = sandbox.client("service-quotas", region)
-        values[region] = quotas.get_service_quota(ServiceCode="ec2", QuotaCode="L-3819A6DF")["Quota"]["Value"]
-        listed = {
-            quota["QuotaCode"]: quota["Value"] for quota in quotas.list_service_quotas(ServiceCode="ec2")["Quotas"]
-        }
-        assert listed["L-3819A6DF"] == values[region]
-    assert values == {"us-east-1": 64.0, "eu-west-1": 8.0}
-    quotas = sandbox.client("service-quotas")
-    with pytest.raises(quotas.exceptions.NoSuchResourceException):
-        quotas.get_service_quota(ServiceCode="ec2", QuotaCode="L-00000000")
-
-
-def listed(sandbox: Sandbox, **filters: str) -> list[dict[str, Any]]:
-    pages = (
-        sandbox.client("pricing")
-        .get_paginator("get_products")
-        .paginate(
-            ServiceCode="AmazonEC2",
-            Filters=[{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in filters.items()],
-        )
-    )
-    return [json.loads(product) for page in pages for product in page["PriceList"]]
-
-
-def test_on_demand_prices_come_from_the_market(sandbox: Sandbox) -> None:
-    sandbox.control("PUT", "market", {"on_demand": {"us-west-2": {"g5.xlarge": "1.25"}}})
-    shared = {"operatingSystem": "Linux", "tenancy": "Shared", "preInstalledSw": "NA", "capacitystatus": "Used"}
-    [product] = listed(sandbox, regionCode="us-west-2", instanceType="g5.xlarge", **shared)
-    [term] = product["terms"]["OnDemand"].values()
-    [dimension] = term["priceDimensions"].values()
-    assert (dimension["unit"], dimension["pricePerUnit"]) == ("Hrs", {"USD": "1.2500000000"})
-    assert product["product"]["attributes"]["vcpu"] == "4"
-    assert listed(sandbox, regionCode="us-west-2", instanceType="g5.xlarge", operatingSystem="Windows") == []
-    assert listed(sandbox, regionCode="us-west-2", instanceType="none.large") == []
-    everything = listed(sandbox, regionCode="us-west-2")
-    assert len(everything) > 100
-    assert len({product["product"]["sku"] for product in everything}) == len(everything)
+# Backup, tags
 
 
 def test_a_vault_that_does_not_exist_is_denied(sandbox: Sandbox) -> None:

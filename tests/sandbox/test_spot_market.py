@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -87,12 +88,21 @@ def test_a_refused_document_changes_nothing(bazaar) -> None:
         ({"scores": {"us-west-2": 2.5}}, "scores.us-west-2: 2.5 must be a whole number from 1 to 10"),
         ({"scores": {"us-west-2": True}}, "scores.us-west-2: True must be"),
         ({"scores": {"us-west-2": {"us-west-2a": 3}}}, "us-west-2a: must be an availability zone id"),
+        ({"scores": {"us-west-2": "no"}}, "scores.us-west-2: 'no' must be a number"),
         ({"scores": {"mars": 3}}, "scores.mars: must be a region name"),
         ({"prices": {"us-west-2": {"eu-west-1a": {"g5.xlarge": "1"}}}}, 'must be a zone of us-west-2 or "*"'),
         ({"prices": {"us-west-2": {"*": {"g5.xlarge": "cheap"}}}}, "'cheap' must be a number"),
         ({"prices": {"us-west-2": {"*": {"g5.xlarge": "0"}}}}, "'0' must be above 0"),
         ({"prices": {"us-west-2": {"*": {"g5.xlarge": "NaN"}}}}, "must be a number of at least 0"),
         ({"prices": {"us-west-2": {"*": {"g5": "1"}}}}, "g5: must be an instance type"),
+        ({"price_history": {"us-west-2": {"eu-west-1a": {"g5.xlarge": []}}}}, 'must be a zone of us-west-2 or "*"'),
+        ({"price_history": {"us-west-2": {"*": {"g5.xlarge": []}}}}, "must be a list of pairs [hours ago, price]"),
+        ({"price_history": {"us-west-2": {"*": {"g5.xlarge": [[1]]}}}}, "must be a list of pairs [hours ago, price]"),
+        ({"price_history": {"us-west-2": {"*": {"g5.xlarge": [[1, "1"], ["1.0", "2"]]}}}}, "of different ages"),
+        ({"price_history": {"us-west-2": {"*": {"g5.xlarge": [[-1, "1"]]}}}}, "must be a number of at least 0"),
+        ({"price_history": {"us-west-2": {"*": {"g5.xlarge": [[1, "0"]]}}}}, "g5.xlarge[0]: '0' must be above 0"),
+        ({"opt_in": {"us-west-2": "no"}}, "opt_in.us-west-2: 'no' must be true or false"),
+        ({"opt_in": {"mars": True}}, "opt_in.mars: must be a region name"),
         ({"capacity": {"us-west-2": {"g5.xlarge": -1}}}, "must be a number of at least 0"),
         ({"capacity": {"here": {"g5.xlarge": 1}}}, "capacity.here: must be a region or a zone name"),
         ({"quotas": {"G": 1}}, "quotas.G: must be a quota code"),
@@ -107,18 +117,57 @@ def test_bad_documents_are_refused_in_one_line_with_key_value_and_rule(bazaar, d
 
 
 @pytest.mark.parametrize(
-    ("kind", "where", "code"),
+    ("kind", "spot", "on_demand"),
     [
-        ("g5.xlarge", "spot", "L-3819A6DF"),
-        ("gr6.4xlarge", "spot", "L-3819A6DF"),
-        ("g5.xlarge", "on-demand", "L-DB2E81BA"),
-        ("p4d.24xlarge", "on-demand", "L-417A185B"),
-        ("m5.large", "on-demand", "L-1216C47A"),
+        ("g5.xlarge", "L-3819A6DF", "L-DB2E81BA"),
+        ("gr6.4xlarge", "L-3819A6DF", "L-DB2E81BA"),
+        ("vt1.3xlarge", "L-3819A6DF", "L-DB2E81BA"),
+        ("m5.large", "L-34B43A08", "L-1216C47A"),
+        ("im4gn.large", "L-34B43A08", "L-1216C47A"),
+        ("p4d.24xlarge", "L-7212CCBC", "L-417A185B"),
+        ("p5.48xlarge", "L-C4BD4855", "L-417A185B"),
+        ("f1.2xlarge", "L-88CF9481", "L-74FC7D96"),
+        ("dl1.24xlarge", "L-85EED4F7", "L-6E869C2A"),
+        ("x2iedn.8xlarge", "L-E3A00192", "L-7295265B"),
+        ("hpc6a.48xlarge", None, "L-F7808C92"),
+        ("u-6tb1.56xlarge", None, "L-43DA4232"),
+        ("mac1.metal", None, None),
     ],
 )
-def test_quota_codes_by_family(kind: str, where: str, code: str) -> None:
-    """Codes: aws-facts 3.5."""
-    assert market.quota_code(kind, where) == code
+def test_quota_codes_by_family(kind: str, spot: str | None, on_demand: str | None) -> None:
+    """EC2 user guide, "Spot Instance quotas" and "On-Demand Instance quotas"; listings of Service Quotas."""
+    assert (market.quota_code(kind, "spot"), market.quota_code(kind, "on-demand")) == (spot, on_demand)
+
+
+def test_p5_has_a_spot_quota_of_its_own_where_the_market_sets_one(bazaar) -> None:
+    """The user guide of 2023 lists "All P5" beside "All P4, P3 and P2"; listings of 2026 have "All P" for both."""
+    assert bazaar.counting_quota("us-west-2", "p5.48xlarge", "spot") == "L-7212CCBC"
+    bazaar.merge({"quotas": {"us-west-2": {"L-C4BD4855": 192}}})
+    assert bazaar.counting_quota("us-west-2", "p5.48xlarge", "spot") == "L-C4BD4855"
+    assert bazaar.counting_quota("eu-west-1", "p5.48xlarge", "spot") == "L-7212CCBC"
+    assert bazaar.counting_quota("us-west-2", "p4d.24xlarge", "spot") == "L-7212CCBC"
+    assert bazaar.counting_quota("us-west-2", "p5.48xlarge", "on-demand") == "L-417A185B"
+
+
+def test_a_price_history_goes_before_prices_and_stays_where_it_was_in_time(bazaar) -> None:
+    history = [[2, "0.5"], [0, "0.4"], ["48.5", "0.3"]]
+    bazaar.merge(
+        {
+            "prices": {"us-west-2": {"*": {"g5.xlarge": "9"}}},
+            "price_history": {"us-west-2": {"us-west-2a": {"g5.xlarge": history}}},
+        }
+    )
+    assert bazaar.spot_price("us-west-2", "us-west-2a", "g5.xlarge") == Decimal("0.4")
+    assert bazaar.spot_price("us-west-2", "us-west-2b", "g5.xlarge") == Decimal(9)
+    changes = bazaar.price_changes("us-west-2", "us-west-2a", "g5.xlarge")
+    assert [price for _since, price in changes] == [Decimal("0.4"), Decimal("0.5"), Decimal("0.3")]
+    assert changes[0][0] - changes[2][0] == timedelta(hours=48.5)
+    bazaar.merge({"scores": {"us-west-2": 9}})
+    assert bazaar.price_changes("us-west-2", "us-west-2a", "g5.xlarge") == changes
+    document = bazaar.document()
+    assert document["price_history"]["us-west-2"]["us-west-2a"]["g5.xlarge"][0] == ["0", "0.4"]
+    bazaar.merge(document)
+    assert bazaar.document() == document
 
 
 def test_quotas_for_all_regions_or_one(bazaar) -> None:

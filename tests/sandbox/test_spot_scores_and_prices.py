@@ -74,6 +74,12 @@ def test_a_region_that_sells_none_of_the_types_has_no_row(fleet: Fleet) -> None:
     assert set(found) == {"us-west-2"}
 
 
+def test_a_region_may_get_no_score_at_all(fleet: Fleet) -> None:
+    """Only the ten best are returned (botocore model), so a caller has to live with regions that are missing."""
+    fleet.market(scores={"us-west-2": "none"})
+    assert set(scores(fleet, RegionNames=["us-west-2", "eu-west-1"])) == {"eu-west-1"}
+
+
 def test_types_or_requirements_and_a_capacity_are_needed(fleet: Fleet) -> None:
     requirements = {
         "ArchitectureTypes": ["x86_64"],
@@ -130,6 +136,35 @@ def test_an_earlier_start_gives_the_changes_and_the_last_one_before_it(fleet: Fl
     assert len(rows) > 2
     assert len(before) == 1
     assert [row["Timestamp"] for row in rows] == sorted((row["Timestamp"] for row in rows), reverse=True)
+
+
+def test_changes_are_those_that_the_market_sets(fleet: Fleet) -> None:
+    fleet.market(
+        prices={"us-west-2": {"us-west-2a": {"g5.xlarge": "9"}, "us-west-2b": {"g5.xlarge": "8"}}},
+        price_history={"us-west-2": {"us-west-2a": {"g5.xlarge": [[200, "0.30"], [30, "0.55"], [6, "0.40"]]}}},
+    )
+    now = datetime.now(UTC)
+    rows = history(fleet, StartTime=now - timedelta(hours=48))
+    found = [(row["SpotPrice"], row["Timestamp"]) for row in rows if row["AvailabilityZone"] == "us-west-2a"]
+    assert [amount for amount, _since in found] == ["0.400000", "0.550000", "0.300000"]
+    for (_amount, since), hours in zip(found, (6, 30, 200), strict=True):
+        assert abs(now - since - timedelta(hours=hours)) < timedelta(seconds=10)
+    current = {row["AvailabilityZone"]: row["SpotPrice"] for row in history(fleet, StartTime=now)}
+    assert current == {"us-west-2a": "0.400000", "us-west-2b": "8.000000"}
+    assert history(fleet, StartTime=now - timedelta(hours=40), EndTime=now - timedelta(hours=31))[-1]["SpotPrice"]
+    ended = history(fleet, StartTime=now - timedelta(hours=40), EndTime=now - timedelta(hours=20))
+    assert [row["SpotPrice"] for row in ended if row["AvailabilityZone"] == "us-west-2a"] == ["0.550000", "0.300000"]
+
+
+def test_a_zone_may_offer_a_type_and_have_no_price_for_it(fleet: Fleet) -> None:
+    """karpenter-provider-aws#2243."""
+    fleet.market(prices={"us-west-2": {"us-west-2a": {"g5.xlarge": "0.4"}, "us-west-2b": {"g6.xlarge": "0.3"}}})
+    offers = fleet.ec2.describe_instance_type_offerings(
+        LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": ["g5.xlarge"]}]
+    )["InstanceTypeOfferings"]
+    assert "us-west-2b" in {offer["Location"] for offer in offers}
+    for start in (datetime.now(UTC), datetime.now(UTC) - timedelta(days=30)):
+        assert {row["AvailabilityZone"] for row in history(fleet, StartTime=start)} == {"us-west-2a"}
 
 
 def test_without_product_descriptions_other_systems_are_in_the_answer_too(fleet: Fleet) -> None:
