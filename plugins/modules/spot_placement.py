@@ -171,7 +171,8 @@ changes:
     - {kind: set_desired_count, what: llm-us-east-1, before: 0, after: 2}
 failures:
   description:
-    - Failed launches that no successful one has followed, as RV(ethereal.spot.spot_asg#module:reasons), and the C(group).
+    - Failed launches that no successful one has followed, as RV(ethereal.spot.spot_asg#module:reasons), with their C(group)
+      and its C(instance_types). The C(market) is the group's, where AWS does not say it.
     - Empty on success.
   returned: always
   type: list

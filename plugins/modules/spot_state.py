@@ -86,6 +86,26 @@ options:
     description: The status of the whole, as published.
     type: str
     choices: [PROVISIONING, COMPLETED, NOTAVAILABLE, FAILED, DISABLED]
+  failures:
+    description:
+      - Failed launches to remember, such as RV(ethereal.spot.spot_placement#module:failures), each with C(place) and C(region).
+        Fields are C(code), C(message), C(market) (V(spot) or V(on-demand)), C(zone), C(instance_type) and C(time); others that
+        these modules return are left aside. C(instance_types) may name the types that were asked for, for a quota's failure
+        that names none.
+      - A failure is remembered by how far its code reaches - a pool (type, zone and market), a zone, a quota's family of types in
+        a region and market, a region, the account, or the place's configuration. It expires, later with each repetition.
+      - One that was told before, by its C(time), is not counted again. One that C(recovered) is left out. Throttled calls are
+        told, and bar nothing.
+    type: list
+    elements: dict
+  successes:
+    description:
+      - Launched instances, such as RV(ethereal.spot.spot_placement#module:instances), each with C(place) and C(region). Fields are
+        C(lifecycle) (V(spot) or V(on-demand)), C(zone), C(instance_type) and C(launch_time); others that these modules return are
+        left aside.
+      - What an instance disproves is forgotten, if it was launched after the failure.
+    type: list
+    elements: dict
   publish:
     description:
       - Whether to bring the published parameters in line with the state.
@@ -122,6 +142,19 @@ EXAMPLES = r"""
         instances:
           - {instance_id: i-0123456789abcdef0, private_ip: 10.0.0.123}
         tasks: 1
+
+- name: Remember why a place could not serve
+  ethereal.spot.spot_state:
+    region: us-east-1
+    prefix: ethereal
+    failures:
+      - place: us-west-2
+        region: us-west-2
+        code: InsufficientInstanceCapacity
+        message: There is no Spot capacity available that matches your request.
+        market: spot
+        zone: us-west-2a
+        time: "2026-01-01T10:02:00+00:00"
 
 - name: Switch provisioning off
   ethereal.spot.spot_state:
@@ -193,6 +226,65 @@ state:
       returned: always
       type: dict
       sample: {us-west-2: {region: us-west-2, status: RUNNING, tasks: 1}}
+    ledger:
+      description: The failed launches that are remembered and have not expired, by key.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        key:
+          description: What the failure reaches.
+          returned: always
+          type: str
+        scope:
+          description: How far that is.
+          returned: always
+          type: str
+        code:
+          description: AWS's error code.
+          returned: always
+          type: str
+        message:
+          description: What AWS said last.
+          returned: always
+          type: str
+        count:
+          description: How often it came again while it was remembered.
+          returned: always
+          type: int
+        first:
+          description: When it was first seen, in seconds since 1970.
+          returned: always
+          type: int
+        last:
+          description: When it was last seen, in seconds since 1970.
+          returned: always
+          type: int
+        expires:
+          description: When a try is worth it again, in seconds since 1970.
+          returned: always
+          type: int
+        shortage:
+          description: Whether AWS lacks capacity. Quotas, prices, denials and throttled calls are none.
+          returned: always
+          type: bool
+        sentence:
+          description: All of it for a person.
+          returned: always
+          type: str
+      sample:
+        - key: pool/us-west-2/us-west-2a/*/spot
+          scope: pool
+          code: InsufficientInstanceCapacity
+          message: There is no Spot capacity available that matches your request.
+          count: 1
+          first: 1767261720
+          last: 1767261720
+          expires: 1767262020
+          shortage: true
+          sentence: >-
+            us-west-2 us-west-2a spot: no capacity (InsufficientInstanceCapacity), barred until 2026-01-01 10:07:00 UTC (5 min):
+            There is no Spot capacity available that matches your request.
     published:
       description: The published parameters by their last name; null with O(publish=false).
       returned: always
@@ -244,6 +336,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.state_store import Publication
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.state_store import Store
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import launch_errors
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import launch_outcomes
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import ledger
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import state
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import state_checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import views
@@ -254,7 +349,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import 
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
-WRITING = ("switch", "initial_switch", "placement", "decision", "places", "status")
+WRITING = ("switch", "initial_switch", "placement", "decision", "places", "status", "failures", "successes")
 
 
 def wanted(params: dict[str, Any]) -> state.Wish:
@@ -270,6 +365,10 @@ def wanted(params: dict[str, Any]) -> state.Wish:
         given["decision"] = state_checks.check_document(given["decision"], "decision")
     if "places" in given:
         given["places"] = state_checks.check_places(given["places"])
+    if "failures" in given:
+        given["failures"] = launch_outcomes.check_failures(given["failures"])
+    if "successes" in given:
+        given["successes"] = launch_outcomes.check_successes(given["successes"])
     return state.Wish(**given)
 
 
@@ -290,9 +389,12 @@ def brought(module: AnsibleAWSModule) -> dict[str, Any]:
 
     # Read first: unreadable parameters must not come to light between the state's write and its publication.
     published = None if params["publish"] is False else publication.read()
-    documents, changes = store.bring(wish, int(datetime.now(UTC).timestamp()), module.check_mode)
-    before = state.summary(documents)
-    after = state.summary(state.apply_changes(documents, changes))
+    now = int(datetime.now(UTC).timestamp())
+    documents, changes = store.bring(wish, now, module.check_mode)
+    before, after = (
+        {**state.summary(found), "ledger": ledger_view(found, now)}
+        for found in (documents, state.apply_changes(documents, changes))
+    )
 
     absent = params["state"] == "absent"
     target = dict.fromkeys(views.VIEWS) if absent else views.views_of(after)
@@ -327,6 +429,19 @@ def brought(module: AnsibleAWSModule) -> dict[str, Any]:
     return result
 
 
+def ledger_view(documents: state.Documents, now: int) -> list[dict[str, Any]]:
+    """What has not expired, with what is to be said of it."""
+    return [
+        {
+            **ledger.document(entry),
+            "shortage": launch_errors.is_shortage(entry.code),
+            "sentence": ledger.sentence(entry, now),
+        }
+        for _key, entry in sorted(state.ledger_of(documents).items())
+        if entry.expires > now
+    ]
+
+
 def document_change(change: state.Change) -> dict[str, Any]:
     return {
         "document": "/".join(change.key),
@@ -347,6 +462,8 @@ def main() -> NoReturn:
             "decision": {"type": "dict"},
             "places": {"type": "dict"},
             "status": {"type": "str", "choices": list(state_checks.STATUSES)},
+            "failures": {"type": "list", "elements": "dict"},
+            "successes": {"type": "list", "elements": "dict"},
             "publish": {"type": "bool"},
         },
         mutually_exclusive=[["switch", "initial_switch"]],

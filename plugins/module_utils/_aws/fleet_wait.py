@@ -13,6 +13,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscal
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import waiters
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import activities as launches
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import failure_view
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import instance_views
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import missing
 
@@ -42,7 +43,7 @@ def wait_ready(
         says = "; ".join(launches.sentence(failure) for failure in failures) or "no launch has failed"
         raise EtherealSpotError(
             f"group {name!r} lacks {missing(group)} of {group['DesiredCapacity']} instances: {says}",
-            failures=[failure.public() for failure in failures],
+            failures=[failure_view(failure, group) for failure in failures],
             instances=instance_views(group, []),
         )
     return group

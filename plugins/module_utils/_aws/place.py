@@ -21,6 +21,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait impo
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import activities as launches
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import placement
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import failure_view
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import instance_views
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import missing
 
@@ -148,7 +149,7 @@ class Place:
         self, seen: dict[str, Any], activities: dict[str, list[dict[str, Any]]], what: str
     ) -> EtherealSpotError:
         failures = [
-            {**failure.public(), "group": name}
+            failure_view(failure, seen["groups"][name])
             for name, found in sorted(activities.items())
             for failure in launches.standing_failures(found)
         ]

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import parameters
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import state_table
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import ledger
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import state
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import parameter_name
@@ -32,21 +33,37 @@ class Store:
         self._name = table_name(prefix)
         self.exists = True
 
-    def read(self, wish: state.Wish) -> dict[state.Key, Any]:
-        """Every document that a plan for the wish needs; none if there is no table."""
+    def read(self, wish: state.Wish, now: int) -> dict[state.Key, Any]:
+        """Every document that a plan for the wish needs, and the ledger if it says anything; none if there is no table."""
         try:
             documents = state_table.get_documents(
-                self._client, self._name, [state.PLACEMENT, state.SWITCH, state.STATUS]
+                self._client, self._name, [state.PLACEMENT, state.SWITCH, state.STATUS, state.REMEMBERED]
             )
             if wish.decision is not None and wish.placement is None:
                 key = (state.DECISION, state.decision_id(wish.decision, state.epoch_of(documents)))
                 documents |= state_table.get_documents(self._client, self._name, [key])
+            if wish.failures or state.remembers(documents, now):
+                documents |= state_table.query_documents(self._client, self._name, state.LEDGER)
             return documents | state_table.query_documents(self._client, self._name, state.PLACE)
         except AwsError as error:
-            if error.code != state_table.NO_TABLE:
-                raise
-            self.exists = False
+            self._note_missing(error)
             return {}
+
+    def ledger(self, now: int) -> dict[str, ledger.Entry]:
+        """The failure ledger alone, for those who decide by it, without what says nothing any more; empty without a table."""
+        try:
+            documents = state_table.query_documents(self._client, self._name, state.LEDGER)
+        except AwsError as error:
+            self._note_missing(error)
+            return {}
+        state.check_versions(documents)
+        return ledger.prune(state.ledger_of(documents), now)
+
+    def _note_missing(self, error: AwsError) -> None:
+        """Let every other error through."""
+        if error.code != state_table.NO_TABLE:
+            raise error
+        self.exists = False
 
     def bring(
         self, wish: state.Wish, now: int, check_mode: bool = False
@@ -56,7 +73,7 @@ class Store:
         `now` is in seconds since 1970. In check mode nothing is written.
         """
         for attempt in range(1, ATTEMPTS + 1):
-            documents = self.read(wish)
+            documents = self.read(wish, now)
             changes = state.plan(documents, wish, now)
             if not changes or check_mode:
                 break

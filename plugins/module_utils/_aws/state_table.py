@@ -45,7 +45,7 @@ def get_documents(client: Any, table: str, keys: Sequence[Key]) -> dict[Key, dic
     }
 
 
-@translated("read the state of the places")
+@translated("read the state")
 def query_documents(client: Any, table: str, pk: str) -> dict[Key, dict[str, Any]]:
     """All documents under one partition key, strongly consistent."""
     pages = client.get_paginator("query").paginate(

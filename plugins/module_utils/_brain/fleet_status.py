@@ -152,6 +152,19 @@ def why_service(name: str, view: dict[str, Any] | None) -> list[str]:
     return [text, *([f"ECS says: {view['event']}"] if view["event"] else [])]
 
 
+def failure_view(failure: Failure, group: dict[str, Any]) -> dict[str, Any]:
+    """A failed launch with what its group says of it: the group's name, its types, and its market if it has but one."""
+    standing = read_group(group)
+    split = (standing["on_demand_base"], standing["on_demand_percentage_above_base"])
+    market = "spot" if split == (0, 0) else "on-demand" if split[1] == 100 else None
+    return {
+        **failure.public(),
+        "group": group["AutoScalingGroupName"],
+        "instance_types": standing["instance_types"],
+        "market": failure.market or market,
+    }
+
+
 def group_view(
     group: dict[str, Any], described: list[dict[str, Any]], activities: list[dict[str, Any]], since: datetime
 ) -> dict[str, Any]:

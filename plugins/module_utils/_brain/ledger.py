@@ -167,36 +167,27 @@ def _request_key(pool: Pool) -> str:
     return f"{launch_errors.REGION}/{pool.region}/{pool.place}/{pool.market}"
 
 
-def record(
-    ledger: Ledger,
-    pool: Pool,
-    code: str,
-    message: str,
-    now: int,
-    expiry: Expiry = EXPIRY,
-    at: int | None = None,
-) -> dict[str, Entry]:
-    """The ledger with one more failure. `at` is when the launch failed, if that was told; `now` otherwise.
+def record(ledger: Ledger, pool: Pool, code: str, message: str, now: int, expiry: Expiry = EXPIRY) -> dict[str, Entry]:
+    """The ledger with one more failure; `now` is when the launch failed.
 
     A failure that is not later than the entry's last one is known already: many failures of one moment count once, and
     recording the same again changes nothing. After it has been expired for as long as it barred, an entry starts anew.
     """
-    at = now if at is None else at
     code = launch_errors.told_code(code, message)
     key = key_of(pool, code)
     known = ledger.get(key)
-    if code in launch_errors.OWN_DOING or (known is not None and at <= known.last):
+    if code in launch_errors.OWN_DOING or (known is not None and now <= known.last):
         return dict(ledger)
-    if known is None or now > _forgotten_at(known):
-        known, count, first = None, 1, at
+    if known is None or now > forgotten_at(known):
+        known, count, first = None, 1, now
     else:
         count, first = known.count + 1, known.first
     scope = launch_errors.scope_of(code)
     expires = now + expiry.seconds(code, count)
-    entry = Entry(key, scope, code, message[:LONGEST_MESSAGE], count, first, at, expires)
+    entry = Entry(key, scope, code, message[:LONGEST_MESSAGE], count, first, now, expires)
     if known is not None and known.code != code and known.expires > expires:
         # What bars longer is the better reason: a pool without the type is not merely short of it.
-        entry = replace(known, count=count, last=at)
+        entry = replace(known, count=count, last=now)
     return {**ledger, key: entry}
 
 
@@ -220,11 +211,11 @@ def barred(ledger: Ledger, keys: Iterable[str], now: int) -> Entry | None:
 
 def prune(ledger: Ledger, now: int) -> dict[str, Entry]:
     """The ledger without what says nothing any more, not even that a failure is a repetition."""
-    return {key: entry for key, entry in ledger.items() if now <= _forgotten_at(entry)}
+    return {key: entry for key, entry in ledger.items() if now <= forgotten_at(entry)}
 
 
-def _forgotten_at(entry: Entry) -> int:
-    """When an entry has been expired for as long as it barred."""
+def forgotten_at(entry: Entry) -> int:
+    """When an entry has been expired for as long as it barred, and says nothing any more."""
     return entry.expires + max(0, entry.expires - entry.last)
 
 

@@ -13,11 +13,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import launch_outcomes
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import ledger
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import REGION
@@ -26,6 +29,8 @@ SCHEMA_VERSION = 1
 FIRST_GENERATION = 1
 # Step Functions keeps histories as long, and execution names stay blocked for it.
 DECISION_DAYS = 90
+# One transaction takes 100 (botocore model: TransactWriteItems), and one of them may check the placement.
+LARGEST_CHANGES = 99
 
 Key = tuple[str, str]
 Documents = Mapping[Key, Mapping[str, Any]]
@@ -33,8 +38,11 @@ Documents = Mapping[Key, Mapping[str, Any]]
 PLACEMENT: Key = ("placement", "current")
 SWITCH: Key = ("switch", "current")
 STATUS: Key = ("status", "current")
+# Until when the ledger says anything: it is read with what is read anyway, and spares everybody a query for nothing.
+REMEMBERED: Key = ("remembered", "current")
 PLACE = "place"
 DECISION = "decision"
+LEDGER = "ledger"
 
 # What every document carries beside its content.
 FRAME = ("pk", "sk", "schema_version", "generation", "epoch", "expires_at")
@@ -45,6 +53,7 @@ class Wish:
     """What a caller wants of the state; None is "as it is".
 
     `placement` holds checked entries `{place: {spot, on_demand}}`, `places` documents to merge, None to remove one.
+    `failures` and `successes` are launches for the ledger.
     """
 
     switch: bool | None = None
@@ -54,6 +63,8 @@ class Wish:
     decision: Mapping[str, Any] | None = None
     places: Mapping[str, Mapping[str, Any] | None] | None = None
     status: str | None = None
+    failures: Sequence[launch_outcomes.Failed] = ()
+    successes: Sequence[launch_outcomes.Launched] = ()
 
 
 @dataclass(frozen=True)
@@ -160,6 +171,22 @@ def plan(documents: Documents, wish: Wish, now: int) -> list[Change]:
             put(key, {**content(documents.get(key)), **document})
         elif key in documents:
             changes.append(Change(key, documents[key], None))
+    known = ledger_of(documents)
+    after = launch_outcomes.merged(known, wish.failures, wish.successes, now)
+    if after != known:
+        if after:
+            until = max(ledger.forgotten_at(entry) for entry in after.values())
+            put(REMEMBERED, {"until": until}, until)
+        elif REMEMBERED in documents:
+            changes.append(Change(REMEMBERED, documents[REMEMBERED], None))
+        for name, entry in sorted(after.items()):
+            described = ledger.document(entry)
+            del described["key"]
+            put((LEDGER, name), described, ledger.forgotten_at(entry))
+        gone = sorted(known.keys() - after.keys())
+        changes += [Change((LEDGER, name), documents[LEDGER, name], None) for name in gone]
+        # The ledger comes last, so it alone is cut: what finds no room is learned, or expires, again.
+        del changes[LARGEST_CHANGES:]
 
     if changes and wish.expected_epoch not in (None, epoch_of(documents)):
         raise StaleEpoch(wish.expected_epoch, epoch_of(documents))
@@ -185,6 +212,20 @@ def _region_of(place: str, documents: Documents, wish: Wish) -> str:
     if region is None:
         raise InputError("placement", place, "has no known region: give it as places.<place>.region")
     return region
+
+
+def remembers(documents: Documents, now: int) -> bool:
+    """Whether the ledger says anything at all."""
+    return REMEMBERED in documents and now <= documents[REMEMBERED]["until"]
+
+
+def ledger_of(documents: Documents) -> dict[str, ledger.Entry]:
+    """The failure ledger that the documents hold, expired entries as well."""
+    return {
+        sk: ledger.entry_from({**content(document), "key": sk})
+        for (pk, sk), document in documents.items()
+        if pk == LEDGER
+    }
 
 
 def apply_changes(documents: Documents, changes: list[Change]) -> dict[Key, Mapping[str, Any]]:

@@ -5,11 +5,20 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
 
 import botocore.session
 import pytest
 
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.state_store import Store
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import ledger
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.modules import spot_state
 
 PREFIX = "ethereal"
@@ -87,6 +96,7 @@ def test_an_empty_table_reads_as_an_empty_state_and_nothing_is_written(table, cl
         "decision_id": None,
         "status": None,
         "places": {},
+        "ledger": [],
         "published": {},
     }
     assert result.mutating == []
@@ -462,6 +472,195 @@ def test_absent_works_without_a_table(clients, spot):
     assert parameters(clients) == {}
 
 
+def failure(code="InsufficientInstanceCapacity", ago=60, **more):
+    """As spot_placement returns one, with what only the caller knows."""
+    moment = datetime.now(UTC) - timedelta(seconds=ago)
+    return {
+        "code": code,
+        "message": "There is no Spot capacity available.",
+        "market": "spot",
+        "zone": "us-west-2a",
+        "time": moment.isoformat(),
+        "place": "oregon",
+        "region": "us-west-2",
+        **more,
+    }
+
+
+def launched(ago=0, **more):
+    moment = datetime.now(UTC) - timedelta(seconds=ago)
+    return {
+        "instance_type": "g5.xlarge",
+        "lifecycle": "spot",
+        "zone": "us-west-2a",
+        "launch_time": moment.isoformat(),
+        "place": "oregon",
+        "region": "us-west-2",
+        **more,
+    }
+
+
+def stored_ledger(table):
+    return {sk: item for (pk, sk), item in items(table).items() if pk == "ledger"}
+
+
+KEY = "pool/oregon/us-west-2a/*/spot"
+
+
+def test_a_failure_is_remembered_once_and_forgotten_by_a_success(table, recorder, spot):
+    failed = failure()
+    last = int(datetime.fromisoformat(failed["time"]).timestamp())
+    dry = spot(check_mode=True, failures=[failed])
+    assert (dry["changed"], dry.mutating, items(table)) == (True, [], {})
+
+    result = spot(failures=[failed], publish=False)
+    assert (result.failed, result["changed"]) == (False, True)
+    assert result.operations("dynamodb") == ["TransactGetItems", "Query", "Query", "TransactWriteItems"]
+    (entry,) = result["state"]["ledger"]
+    assert entry.pop("sentence").startswith(
+        "oregon us-west-2a spot: no capacity (InsufficientInstanceCapacity), barred"
+    )
+    assert entry == {
+        "key": KEY,
+        "scope": "pool",
+        "code": "InsufficientInstanceCapacity",
+        "message": "There is no Spot capacity available.",
+        "count": 1,
+        "first": last,
+        "last": last,
+        "expires": last + 300,
+        "shortage": True,
+    }
+    assert result["before"]["ledger"] == []
+    assert [change["document"] for change in result["changes"]] == ["remembered/current", f"ledger/{KEY}"]
+    (item,) = stored_ledger(table).values()
+    assert item["expires_at"] == {"N": str(last + 600)}
+    assert (item["schema_version"], item["generation"], item["epoch"]) == ({"N": "1"}, {"N": "1"}, {"N": "0"})
+
+    again = spot(failures=[failed])
+    assert (again["changed"], again.mutating) == (False, [])
+    (entry,) = spot(failures=[failure(ago=10)])["state"]["ledger"]
+    assert (entry["count"], entry["first"], entry["expires"] - entry["last"]) == (2, last, 600)
+
+    for other in (launched(ago=30), launched(zone="us-west-2b"), launched(lifecycle="on-demand")):
+        assert spot(successes=[other]).mutating == []
+    dry = spot(check_mode=True, successes=[launched()])
+    assert (dry["changed"], dry["state"]["ledger"], len(stored_ledger(table))) == (True, [], 1)
+    result = spot(successes=[launched()])
+    assert (result["changed"], result["state"]["ledger"]) == (True, [])
+    assert items(table) == {}
+    assert spot(successes=[launched()])["changed"] is False
+
+
+def test_the_ledger_is_read_while_it_says_anything(table, spot):
+    """Nothing to remember and nothing to forget costs no call."""
+    for params in ({}, {"failures": [], "successes": []}, {"successes": [launched()]}):
+        result = spot(**params)
+        assert (result["state"]["ledger"], result.operations("dynamodb")) == ([], ["TransactGetItems", "Query"])
+    spot(failures=[failure()])
+    result = spot()
+    assert ([entry["key"] for entry in result["state"]["ledger"]], result["changed"]) == ([KEY], False)
+    assert result.operations("dynamodb") == ["TransactGetItems", "Query", "Query"]
+    spot(successes=[launched()])
+    assert spot().operations("dynamodb") == ["TransactGetItems", "Query"]
+    spot(failures=[failure(ago=299)])
+    table.update_item(
+        TableName=TABLE,
+        Key={"pk": {"S": "remembered"}, "sk": {"S": "current"}},
+        UpdateExpression="SET #until = :past",
+        ExpressionAttributeNames={"#until": "until"},
+        ExpressionAttributeValues={":past": {"N": "1"}},
+    )
+    assert spot().operations("dynamodb") == ["TransactGetItems", "Query"]
+    # An old entry that DynamoDB has not removed yet is in nobody's way.
+    (entry,) = spot(failures=[failure(ago=5)])["state"]["ledger"]
+    assert entry["count"] == 2
+
+
+def test_what_has_expired_is_not_shown_and_still_counts(table, spot):
+    spot(failures=[failure(ago=310)])
+    assert spot()["state"]["ledger"] == []
+    (entry,) = spot(failures=[failure(ago=5)])["state"]["ledger"]
+    assert entry["count"] == 2
+
+
+def test_denied_and_throttled_launches_are_told_and_are_no_shortage(table, spot):
+    told = spot(
+        failures=[
+            failure(code, ago=5) for code in ("UnauthorizedOperation", "RequestLimitExceeded", "VcpuLimitExceeded")
+        ]
+    )
+    assert {entry["key"]: (entry["scope"], entry["shortage"]) for entry in told["state"]["ledger"]} == {
+        "account/us-west-2": ("account", False),
+        "region-family/us-west-2/oregon/*/on_demand": ("region-family", False),
+        "throttle/us-west-2": ("throttle", False),
+    }
+
+
+def test_failures_that_two_runs_tell_at_once_are_both_counted(table, recorder, spot):
+    result = race(recorder, spot, {"failures": [failure(ago=5)]}, {"failures": [failure(ago=20)]})
+    assert not result.failed
+    assert result.operations("dynamodb").count("TransactWriteItems") == 2
+    (entry,) = spot()["state"]["ledger"]
+    assert entry["count"] == 2
+
+
+def test_more_than_a_transaction_holds_is_cut(table, spot):
+    failures = [failure(zone=None, instance_type=f"g5.{number}xlarge") for number in range(120)]
+    result = spot(failures=failures, status="COMPLETED")
+    assert not result.failed
+    assert (len(stored_ledger(table)), result["state"]["status"]) == (97, "COMPLETED")
+    assert spot(failures=failures)["changed"]
+    assert len(stored_ledger(table)) == 120
+    assert not spot(failures=failures)["changed"]
+
+
+def test_a_decider_reads_the_ledger_in_one_query(table, recorder, spot):
+    spot(failures=[failure(), failure(zone="us-west-2b", ago=700)])
+    now = int(datetime.now(UTC).timestamp())
+    client = botocore.session.Session().create_client("dynamodb", region_name="us-east-1")
+    first = len(recorder.calls)
+    found = Store(client, PREFIX).ledger(now)
+    assert [call.operation for call in recorder.calls[first:]] == ["Query"]
+    asked = ledger.Pool("oregon", "us-west-2", "us-west-2a", "g6.xlarge", "spot")
+    assert ledger.barred(found, ledger.keys_of(asked), now).code == "InsufficientInstanceCapacity"
+    assert ledger.barred(found, ledger.keys_of(replace(asked, zone="us-west-2b")), now) is None
+    assert Store(client, PREFIX).ledger(now + 10_000) == {}
+
+
+def test_a_decider_without_a_table_remembers_nothing(clients, aws_error, recorder):
+    store = Store(clients["dynamodb"], PREFIX)
+    assert (store.ledger(0), store.exists) == ({}, False)
+
+
+def test_a_ledger_that_cannot_be_read_is_an_error(aws_error, recorder):
+    client = botocore.session.Session().create_client("dynamodb", region_name="us-east-1")
+    recorder.answer("dynamodb", "Query", aws_error("AccessDeniedException", "no"))
+    with pytest.raises(AwsError, match="could not read the state: AccessDeniedException: no"):
+        Store(client, PREFIX).ledger(0)
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "message"),
+    [
+        ("SET schema_version = :value", {"N": "2"}, f"the state's document ledger/{KEY} has schema_version 2"),
+        ("SET expires = :value", {"S": "soon"}, "an entry of the failure ledger has expires 'soon', int is expected"),
+    ],
+)
+def test_an_entry_of_another_collection_is_refused(table, clients, spot, expression, value, message):
+    spot(failures=[failure()])
+    table.update_item(
+        TableName=TABLE,
+        Key={"pk": {"S": "ledger"}, "sk": {"S": KEY}},
+        UpdateExpression=expression,
+        ExpressionAttributeValues={":value": value},
+    )
+    assert message in spot()["msg"]
+    assert message in spot(successes=[launched()])["msg"]
+    with pytest.raises(EtherealSpotError, match=re.escape(message)):
+        Store(clients["dynamodb"], PREFIX).ledger(0)
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
@@ -486,6 +685,10 @@ def test_absent_works_without_a_table(clients, spot):
         ({"places": {"tokyo": {"instances": {"a": 1}}}}, "places.tokyo.instances: {'a': 1} must be a list"),
         ({"places": {"tokyo": "RUNNING"}}, "places.tokyo: 'RUNNING' must be a mapping"),
         ({"places": {f"p{n}": {} for n in range(91)}}, "places: 91 places are given, limit 90"),
+        ({"failures": [{"place": "tokyo"}]}, "failures[0].code: None must be a text"),
+        ({"failures": [{"zonee": "x"}]}, "failures[0].zonee: 'x' is unknown"),
+        ({"successes": [{"place": "tokyo"}]}, "successes[0].lifecycle: None must be spot or on-demand"),
+        ({"state": "absent", "failures": []}, "state: 'absent' cannot be combined with failures"),
         ({"status": "SLEEPING"}, "value of status must be one of"),
         ({"switch": True, "initial_switch": True}, "mutually exclusive"),
         ({"state": "absent", "switch": True}, "state: 'absent' cannot be combined with switch"),
