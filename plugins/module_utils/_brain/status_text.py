@@ -16,7 +16,7 @@ RIGHT = ("spot", "on-demand", "tasks", "drift")
 
 
 def status_lines(deployment: dict[str, Any]) -> list[str]:
-    """What is wanted and what is there, one line a place, then every reason why they differ.
+    """What is wanted and what is there, one line a place, then every reason why they differ, then where launches fail.
 
     `deployment` has `prefix`, `state` (as spot_state returns it, or None without a hub), and `places`: a list of {place, region,
     hub, stacks (as spot_stack_info returns them), fleet (as spot_fleet_info returns it, or None)}.
@@ -34,7 +34,12 @@ def status_lines(deployment: dict[str, Any]) -> list[str]:
         *table(headings, [[row[name] for name in headings] for row in rows], RIGHT),
     ]
     remarks = [f"{place['place']}: {remark}" for place in deployment["places"] for remark in _remarks(place)]
-    return [*lines, "", *remarks] if remarks else lines
+    remembered = [f"launches fail in {entry['sentence']}" for entry in (state["ledger"] if state else [])]
+    return [*lines, *_paragraph(remarks), *_paragraph(remembered)]
+
+
+def _paragraph(lines: list[str]) -> list[str]:
+    return ["", *lines] if lines else []
 
 
 def _headline(state: dict[str, Any] | None) -> str:

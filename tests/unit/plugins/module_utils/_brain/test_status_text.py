@@ -16,6 +16,7 @@ STATE = {
     "placement": {"us-west-2": {"spot": 2, "on_demand": 0}},
     "active_place": "us-west-2",
     "status": "COMPLETED",
+    "ledger": [],
 }
 
 
@@ -88,3 +89,22 @@ def test_nothing_provisioned_yet() -> None:
     lines = status_lines({"prefix": "llm", "state": nothing, "places": [worker("lab", "lab", missing)]})
     assert lines[0] == "llm: no status, placed nowhere, epoch 0, control plane not set"
     assert row(lines, "lab ")[1:5] == ["no", "-", "-", "-"]
+
+
+def test_where_launches_fail_is_told_last() -> None:
+    remembered = [{"sentence": "us-west-2a g5.xlarge spot: no capacity"}, {"sentence": "eu-west-1: denied"}]
+    serving = fleet(group(1), ["us-west-2 wants 1 instances, 0 serve."])
+    lines = status_lines(
+        {
+            "prefix": "llm",
+            "state": {**STATE, "ledger": remembered},
+            "places": [worker("us-west-2", "us-west-2", serving)],
+        }
+    )
+    assert lines[-5:] == [
+        "",
+        "us-west-2: us-west-2 wants 1 instances, 0 serve.",
+        "",
+        "launches fail in us-west-2a g5.xlarge spot: no capacity",
+        "launches fail in eu-west-1: denied",
+    ]
