@@ -37,6 +37,7 @@ IMPLIED = frozenset(
         "kms:UntagResource",
         "logs:TagResource",
         "logs:UntagResource",
+        "servicequotas:ListServiceQuotas",
     }
 )
 

@@ -305,7 +305,8 @@ def _backup(action: str, parameters: dict[str, Any]) -> list[str] | None:
 
 
 def _servicequotas(action: str, parameters: dict[str, Any]) -> list[str] | None:
-    if action.startswith("List") or not parameters.get("QuotaCode"):
+    """Only requests for more know quotas as resources."""
+    if action not in ("RequestServiceQuotaIncrease", "PutServiceQuotaIncreaseRequestIntoTemplate"):
         return ["*"]
     return [f"{_own('servicequotas')}:{parameters.get('ServiceCode')}/{parameters['QuotaCode']}"]
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from sandbox.context import Context
+from sandbox.mends import account
 from sandbox.mends import backup
 from sandbox.mends import efs
 from sandbox.mends import eventbridge
@@ -19,7 +20,7 @@ from sandbox.mends import ssm
 from sandbox.mends import stepfunctions
 from sandbox.mends import tagging
 
-_SERVICES = (images, iam, ssm, efs, backup, eventbridge, lambdas, stepfunctions, tagging, quotas, pricing)
+_SERVICES = (images, iam, ssm, efs, backup, eventbridge, lambdas, stepfunctions, tagging, quotas, pricing, account)
 
 NEEDS: list[str] = [symbol for service in _SERVICES for symbol in service.NEEDS]
 

@@ -161,6 +161,30 @@ def test_describing_takes_no_resource(sandbox: Sandbox) -> None:
         user.client("ec2").describe_instances(InstanceIds=["i-0123456789abcdef0"])
 
 
+@pytest.mark.parametrize(
+    ("action", "service", "method", "request_"),
+    [
+        ("servicequotas:GetServiceQuota", "service-quotas", "get_service_quota", {"QuotaCode": "L-3819A6DF"}),
+        ("servicequotas:ListServiceQuotas", "service-quotas", "list_service_quotas", {}),
+        ("pricing:GetProducts", "pricing", "get_products", {"MaxResults": 1}),
+    ],
+)
+def test_reading_limits_and_prices_takes_no_resource(
+    sandbox: Sandbox, action: str, service: str, method: str, request_: dict
+) -> None:
+    """Service Authorization Reference: these actions know none, so a statement with an ARN never allows them."""
+    code = {"service-quotas": "ec2", "pricing": "AmazonEC2"}[service]
+    named = User(sandbox, allow(action, "arn:aws:servicequotas:*:*:ec2/*"), name="named")
+    with denied("AccessDeniedException"):
+        getattr(named.client(service), method)(ServiceCode=code, **request_)
+    getattr(User(sandbox, allow(action)).client(service), method)(ServiceCode=code, **request_)
+    judged = [each for call in sandbox.calls() if call["action"] == action.split(":")[1] for each in call["iam"]]
+    assert [(each["action"], each["resource"], each["allowed"]) for each in judged] == [
+        (action, "*", False),
+        (action, "*", True),
+    ]
+
+
 def test_a_role_is_assumed_and_judged(sandbox: Sandbox) -> None:
     role = make_role(sandbox, "worker", "account", allow("ec2:DescribeVpcs"))
     user = User(sandbox, allow("sts:AssumeRole", role))

@@ -171,6 +171,22 @@ def test_the_market_opts_in_and_out(fleet: Fleet) -> None:
     assert statuses(fleet)["eu-west-1"] == "opt-in-not-required"
 
 
+def test_the_account_service_tells_the_same(fleet: Fleet) -> None:
+    """botocore model: Account, ListRegions. The way out where DescribeRegions is denied (mql#5143)."""
+    fleet.market(opt_in={"af-south-1": True, "eu-west-1": False})
+    client = fleet.sandbox.client("account", "us-east-1")
+    pages = client.get_paginator("list_regions").paginate(PaginationConfig={"PageSize": 10})
+    found = {each["RegionName"]: each["RegionOptStatus"] for page in pages for each in page["Regions"]}
+    assert set(found) == set(statuses(fleet, AllRegions=True))
+    assert (found["af-south-1"], found["eu-west-1"], found["us-west-2"]) == (
+        "ENABLED",
+        "DISABLED",
+        "ENABLED_BY_DEFAULT",
+    )
+    enabled = client.list_regions(RegionOptStatusContains=["ENABLED"])["Regions"]
+    assert [each["RegionName"] for each in enabled] == ["af-south-1"]
+
+
 def test_unknown_regions_and_filters_are_refused(fleet: Fleet) -> None:
     with refused("InvalidParameterValue", "nowhere-1"):
         fleet.ec2.describe_regions(RegionNames=["nowhere-1"])
