@@ -21,6 +21,9 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.quotas import
 # EC2 has between one and two hundred quotas: two pages of at most 100 (botocore model: ListServiceQuotas MaxResults).
 LISTING_PAGES = 2
 PAGE = 100
+# The quota of what kind of instance (botocore model: InstanceLifecycleType, nothing for on-demand). Capacity blocks and
+# interruptible reservations have limits of their own.
+MARKETS = {None: ON_DEMAND, "scheduled": ON_DEMAND, "spot": SPOT}
 
 
 def vcpu_quotas(client: Any, codes: Collection[str]) -> dict[str, Decimal]:
@@ -63,7 +66,7 @@ def vcpus_in_use(client: Any) -> dict[tuple[str, str], int]:
     has not closed them yet (EC2 user guide, "Spot Instance quotas"). Unused capacity reservations count against on-demand
     quotas as well and are not looked at.
     """
-    instances = _counting_instances(client)
+    instances = [each for each in _running_instances(client) if each.get("InstanceLifecycle") in MARKETS]
     running = {instance["InstanceId"] for instance in instances}
     waiting = [
         request["LaunchSpecification"]["InstanceType"]
@@ -73,8 +76,7 @@ def vcpus_in_use(client: Any) -> dict[tuple[str, str], int]:
     sizes = type_vcpus(client, {*waiting, *(each["InstanceType"] for each in instances if not _own_vcpus(each))})
     used: Counter[tuple[str, str]] = Counter()
     for instance in instances:
-        market = SPOT if instance.get("InstanceLifecycle") == "spot" else ON_DEMAND
-        name = instance["InstanceType"]
+        name, market = instance["InstanceType"], MARKETS[instance.get("InstanceLifecycle")]
         used[family_of(name), market] += _own_vcpus(instance) or sizes.get(name, 0)
     for name in waiting:
         used[family_of(name), SPOT] += sizes.get(name, 0)
@@ -98,7 +100,7 @@ def _own_vcpus(instance: dict[str, Any]) -> int | None:
 
 
 @translated("read which instances run")
-def _counting_instances(client: Any) -> list[dict[str, Any]]:
+def _running_instances(client: Any) -> list[dict[str, Any]]:
     pages = client.get_paginator("describe_instances").paginate(
         Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     )

@@ -123,11 +123,13 @@ def test_vcpus_by_family_and_market(region, recorder):
             instance("i-3", "g5.xlarge"),
             instance("i-4", "m5.large", cores=1),
             instance("i-5", "mac2.metal", cores=8, threads=1),
+            instance("i-6", "p5.48xlarge", cores=96, lifecycle="capacity-block"),
+            instance("i-7", "m5.large", cores=1, lifecycle="scheduled"),
         ]
     ) == {
         ("G and VT", "spot"): 6,
         ("G and VT", "on_demand"): 4,
-        ("Standard", "on_demand"): 2,
+        ("Standard", "on_demand"): 4,
         ("unknown", "on_demand"): 8,
     }
     assert [call.operation for call in recorder.calls] == [
