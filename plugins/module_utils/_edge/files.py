@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -58,6 +59,24 @@ def write_file(module: Any, path: str, content: bytes) -> dict[str, Any]:
             file.write(content)
         module.atomic_move(temporary, path)
     return {"changed": changed, "before": None if before is None else _described(before), "after": _described(content)}
+
+
+def append_line(path: str, option: str, line: bytes) -> None:
+    """Add a line, which ends with a line feed, to a file that is only ever added to; the file is made if it is not there.
+
+    One writer at a time, and the line is on the disk when this returns. What a writer that died left of a line gets its end.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        with os.fdopen(handle, "r+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            torn = file.seek(0, os.SEEK_END) > 0 and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n"
+            content = b"\n" + line if torn else line
+            if file.write(content) != len(content):
+                raise InputError(option, path, "could not take a whole line: is the disk full?")
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(option, path, f"cannot be written: {error.strerror}") from None
 
 
 def _described(content: bytes) -> dict[str, Any]:
