@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy import fallback
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy import moves
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.hedge import extras
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.allocation import Costs
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.allocation import extras
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.memory import learned
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import LAUNCH
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import NEVER
@@ -33,12 +34,11 @@ def decide(state: State, observed: Observations, now: int, settings: Settings) -
 def spread_over_pools(view: View) -> Decision:
     """Every replica in the pool that is cheapest for it, whatever its region."""
     settings, now, observed = view.settings, view.now, view.observed
-    extra, extra_on_demand = extras(view)
+    extra, extra_on_demand = extras(view, Costs(view, settings.hedge_penalty))
+    costs = Costs(view, settings.penalty)
     moving = moves.in_flight(view)
     target = settings.replicas + extra
     held = len(view.spot) - moving
-    rates = {key: view.rate(quote, extra > 0) for key, quote in view.spot_quotes.items()}
-    order = sorted(view.spot_quotes.values(), key=lambda quote: (rates[quote.key], quote.key))
 
     short_since = view.state.short_since
     if held >= settings.replicas:
@@ -47,12 +47,21 @@ def spread_over_pools(view: View) -> Decision:
         short_since = now
     view.state = view.state._replace(short_since=short_since)
 
-    # Spot first: all that is missing, in the cheapest pool that is open.
-    if held < target and observed.tries_left > 0:
-        quote = next((quote for quote in order if quote.price < view.on_demand_price and view.open(quote)), None)
-        if quote is not None:
-            launched = view.launch(quote, target - held, "replace" if held < settings.replicas else "hedge")
-            held += launched
+    # Spot first, where one more is cheapest.
+    while held < target and observed.tries_left > 0:
+        following = {
+            quote.key: costs.of(quote, view.held.get(quote.key, 0) + view.ordered.get(quote.key, 0) + 1, extra)
+            for quote in view.spot_quotes.values()
+            if quote.price < view.on_demand_price and view.open(quote)
+        }
+        if not following:
+            break
+        key = min(following, key=lambda key: (following[key], key))
+        # Together what belongs together: without extras one pool for all, with them as many as they cover.
+        count = max(1, extra - view.held.get(key, 0) - view.ordered.get(key, 0)) if extra else target - held
+        held += view.launch(
+            view.spot_quotes[key], min(count, target - held), "replace" if held < settings.replicas else "hedge"
+        )
 
     _on_demand(view, held, settings.replicas + min(extra, extra_on_demand))
 
@@ -60,11 +69,11 @@ def spread_over_pools(view: View) -> Decision:
     settled = held >= target and not moving and not view.on_demand and not view.actions
     look_at = max(state.next_move_at, now + MINUTE)
     if settled and view.spot and now >= state.next_move_at and observed.tries_left > 0:
-        to, look_at = moves.move_to_cheaper(view, rates, order)
+        to, look_at = moves.move_to_cheaper(view, costs, extra)
         if to is not None:
             view.state = state._replace(moving=(to.key, now), next_move_at=now + settings.move_interval_seconds)
 
-    _let_go(view, rates, target)
+    _let_go(view, costs, extra, target)
     return _decision(view, target, moving, look_at)
 
 
@@ -84,11 +93,12 @@ def _on_demand(view: View, spot: int, wanted: int) -> None:
     view.state = fallback.episode(view, running)
 
 
-def _let_go(view: View, rates: dict[str, int], target: int) -> None:
+def _let_go(view: View, costs: Costs, extra: int, target: int) -> None:
     """Terminate ready replicas beyond the target, the dearest first, of equals the youngest."""
     ready = [replica for replica in view.spot if replica.ready]
     for _surplus in range(len(ready) - target):
-        worst = max(ready, key=lambda each: (rates[each.key], each.since, each.number))
+        last = {key: costs.of(view.spot_quotes[key], count, extra) for key, count in view.held.items() if count}
+        worst = max(ready, key=lambda each: (last[each.key], each.since, each.number))
         ready.remove(worst)
         view.terminate(worst, "another serves in its place")
 

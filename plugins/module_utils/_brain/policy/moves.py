@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.allocation import Costs
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Quote
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import HOUR
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.view import View
@@ -34,24 +35,34 @@ def pays(view: View, here: int, there: int, quote: Quote) -> bool:
     return (here - there) * life // HOUR > data + quote.price * settings.cold_start_seconds // HOUR
 
 
-def move_to_cheaper(view: View, rates: dict[str, int], order: list[Quote]) -> tuple[Quote | None, int]:
+def move_to_cheaper(view: View, costs: Costs, extra: int) -> tuple[Quote | None, int]:
     """Order the successors of the dearest pool's replicas in the cheapest open pool that pays.
 
     Returns that pool, or None and when to look again: when a pool that would pay opens, or when risks have changed with age.
     """
-    dearest = max(view.spot, key=lambda each: (rates[each.key], each.since, each.number))
+    last = {key: costs.of(view.spot_quotes[key], count, extra) for key, count in view.held.items() if count}
+    dearest = max(view.spot, key=lambda each: (last[each.key], each.since, each.number))
     settled_at = dearest.since + view.settings.minimum_stay_seconds
     if view.now < settled_at:
         return None, settled_at
+    here = last[dearest.key]
     opens = view.now + LOOK_SECONDS
-    for quote in order:
-        if rates[quote.key] >= rates[dearest.key]:
+    following = {
+        quote.key: costs.of(quote, view.held.get(quote.key, 0) + 1, extra)
+        for quote in view.spot_quotes.values()
+        if quote.key != dearest.key and quote.price < here
+    }
+    for key in sorted(following, key=lambda key: (following[key], key)):
+        quote = view.spot_quotes[key]
+        if following[key] >= here:
             break
-        if not quote.data_ready or not pays(view, rates[dearest.key], rates[quote.key], quote):
+        if not quote.data_ready or not pays(view, here, following[key], quote):
             continue
         if view.open(quote):
-            count = sum(each.key == dearest.key for each in view.spot)
+            count = view.held[dearest.key]
+            if extra:
+                count = min(count, max(1, extra - view.held.get(key, 0)))
             view.launch(quote, count, "move to a cheaper pool")
             return quote, view.now
-        opens = min(opens, max(view.barred_until(quote.key), view.now + MINUTE))
+        opens = min(opens, max(view.barred_until(key), view.now + MINUTE))
     return None, opens

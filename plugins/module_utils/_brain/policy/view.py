@@ -19,7 +19,6 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Quote
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Replica
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import State
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import HOUR
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import Settings
 
 
@@ -27,7 +26,7 @@ class View:
     """What there is and what has been ordered so far.
 
     `spot` and `on_demand` are the healthy replicas of each market, oldest first; launches that this decision orders are not
-    among them and counted in `ordered`. `rate` is what a replica in a pool costs an hour, expected losses included.
+    among them and counted in `ordered`. `held` counts the healthy spot replicas by pool.
     """
 
     def __init__(self, state: State, observed: Observations, now: int, settings: Settings) -> None:
@@ -44,6 +43,9 @@ class View:
         healthy = [replica for replica in observed.replicas if not replica.warned]
         self.spot = [replica for replica in healthy if replica.key in self.spot_quotes]
         self.on_demand = [replica for replica in healthy if replica.key not in self.spot_quotes]
+        self.held: dict[str, int] = {}
+        for replica in self.spot:
+            self.held[replica.key] = self.held.get(replica.key, 0) + 1
         self.regions = {self.quotes[each.key].pool.region for each in observed.replicas if each.key in self.quotes}
         self.hourly = sum(self.quotes[each.key].price for each in observed.replicas if each.key in self.quotes)
         self.hazard = hazards(state, self.spot_quotes, now, settings)
@@ -76,26 +78,15 @@ class View:
         """Whether a launch in the pool may be tried now."""
         return quote.data_ready and self.barred_until(quote.key) <= self.now and self.room(quote) > 0
 
-    # What a pool costs.
-
-    def loss_cost(self, hedged: bool) -> int:
-        """What one loss costs while its replica is missed; little where another one stands in."""
-        settings = self.settings
-        cost = settings.penalty * settings.replicas * self.on_demand_price * settings.gap_seconds // HOUR
-        return cost // 4 if hedged else cost
-
-    def rate(self, quote: Quote, hedged: bool = False) -> int:
-        """The price of an hour, with the losses to be expected of a replica launched there now."""
-        memory = self.state.memories.get(quote.key)
-        factor = 1000 if memory is None or memory.down_at < 0 else by_age(self.now - memory.down_at)
-        restart = quote.price * self.settings.cold_start_seconds // HOUR
-        move = 0 if quote.pool.region in self.regions else self.settings.move_cost
-        risk = self.hazard[quote.key] * factor // 1000
-        return quote.price + risk * (self.loss_cost(hedged) + restart + move) // 1000
-
-    def risk(self, replica: Replica) -> int:
-        """Expected losses of a running replica an hour, in thousandths: what has lasted will last."""
-        return self.hazard[replica.key] * by_age(self.now - replica.since) // 1000
+    def risk(self, key: str) -> int:
+        """Expected losses of a replica in the pool an hour, in thousandths: capacity that has lasted will last."""
+        memory = self.state.memories.get(key)
+        if memory is not None and memory.down_at >= 0:
+            factor = by_age(self.now - memory.down_at)
+        else:
+            oldest = min((each.since for each in self.spot if each.key == key), default=self.now)
+            factor = min(1000, by_age(self.now - oldest))
+        return self.hazard[key] * factor // 1000
 
     # Orders.
 
@@ -110,4 +101,8 @@ class View:
 
     def terminate(self, replica: Replica, rule: str) -> None:
         self.actions.append(Action(TERMINATE, replica.key, 1, replica.number, rule))
-        (self.spot if replica.key in self.spot_quotes else self.on_demand).remove(replica)
+        if replica.key in self.spot_quotes:
+            self.spot.remove(replica)
+            self.held[replica.key] -= 1
+        else:
+            self.on_demand.remove(replica)

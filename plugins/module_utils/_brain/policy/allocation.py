@@ -1,0 +1,83 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What one more replica in a pool costs an hour, and how many extra ones the risk is worth. PRIVATE to the collection.
+
+A loss is a gap only where more is lost at once than stands by. So with `extra` replicas beside those wanted, the first
+`extra` replicas of a pool are covered, whatever happens to the pool; the next one makes the loss of the whole pool a gap; more
+add nothing to that. Without extras, each replica that is lost alone is a gap as well.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import NEVER
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Quote
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import HOUR
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.view import View
+
+# Half of the losses on the recordings took everything that was held in the zone, half one replica.
+WHOLE_POOL = 500
+# With extras a gap takes a second loss within one cold start.
+SECOND_LOSS = 8
+
+
+class Costs:
+    """The marginal costs of one decision, in millionths of a USD an hour."""
+
+    def __init__(self, view: View, penalty: int) -> None:
+        settings = view.settings
+        self._view = view
+        self._move = settings.move_cost
+        self._cold = settings.cold_start_seconds
+        self.loss = penalty * settings.replicas * view.on_demand_price * settings.gap_seconds // HOUR
+        self.risk = {key: view.risk(key) for key in view.spot_quotes}
+
+    def of(self, quote: Quote, count: int, extra: int) -> int:
+        """The cost of the `count`-th replica in the pool."""
+        data = 0 if count > 1 or quote.pool.region in self._view.regions else self._move
+        cost = quote.price * self._cold // HOUR + data
+        if count == extra + 1:
+            cost += self.loss * WHOLE_POOL // 1000
+        alone = self.loss * (1000 - WHOLE_POOL) // 1000
+        cost += alone // SECOND_LOSS if extra else alone
+        return quote.price + self.risk[quote.key] * cost // 1000
+
+
+def extras(view: View, costs: Costs) -> tuple[int, int]:
+    """How many extra replicas pay as spot, and how many of them even on demand: the number with the least total cost of a fleet
+    placed anew, replica by replica, where each is cheapest."""
+    settings = view.settings
+    if not settings.max_extra:
+        return 0, 0
+    totals = [_total(view, costs, extra) for extra in range(settings.max_extra + 1)]
+    spot = min(range(len(totals)), key=lambda extra: (totals[extra], extra))
+    if not settings.hedge_on_demand:
+        return spot, 0
+    dear = [total + extra * max(0, view.on_demand_price - _cheapest(view)) for extra, total in enumerate(totals)]
+    return spot, min(range(len(dear)), key=lambda extra: (dear[extra], extra))
+
+
+def _cheapest(view: View) -> int:
+    return min((quote.price for quote in view.spot_quotes.values()), default=view.on_demand_price)
+
+
+def _total(view: View, costs: Costs, extra: int) -> int:
+    """The cost an hour of all wanted replicas and the extra ones, in the pools that hold some or are open."""
+    held = {key: view.held.get(key, 0) for key in view.spot_quotes}
+    room = {key: NEVER if view.open(quote) else held[key] for key, quote in view.spot_quotes.items()}
+    count = dict.fromkeys(held, 0)
+    following = {key: costs.of(quote, 1, extra) for key, quote in view.spot_quotes.items() if room[key]}
+    total = 0
+    for _replica in range(view.settings.replicas + extra):
+        key = min(following, key=lambda key: (following[key], key), default=None)
+        if key is None or following[key] >= view.on_demand_price:
+            total += view.on_demand_price
+            continue
+        total += following[key]
+        count[key] += 1
+        if count[key] < room[key]:
+            following[key] = costs.of(view.spot_quotes[key], count[key] + 1, extra)
+        else:
+            del following[key]
+    return total
