@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.trace import Steps
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.trace import Trace
@@ -65,7 +66,8 @@ def least_ahead(changes: list[tuple[int, int]], steps: int, count: int) -> list[
     return seen
 
 
-def changes_of(trace: Trace, warning_steps: int) -> list[Change]:
+@lru_cache(maxsize=2)
+def changes_of(trace: Trace, warning_steps: int) -> tuple[Change, ...]:
     """Every change of every zone in the order of steps; within one step capacity first, then what it foretells, then price."""
     count = step_count(trace)
 
@@ -78,4 +80,4 @@ def changes_of(trace: Trace, warning_steps: int) -> list[Change]:
             prices = on_steps(zone.price, trace.gap_seconds, count)
             yield from ((step, index, PRICE, value) for step, value in prices)
 
-    return sorted(all_changes(), key=lambda change: (change[0], change[2], change[1]))
+    return tuple(sorted(all_changes(), key=lambda change: (change[0], change[2], change[1])))

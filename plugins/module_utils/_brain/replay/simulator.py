@@ -11,11 +11,12 @@ capacity falls below what is held, the warned and then the youngest are lost. On
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Protocol
 
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market import CAPACITY
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market import FORESEEN
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market import PRICE
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market import STEP_SECONDS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market import Change
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market import changes_of
@@ -44,7 +45,11 @@ class Instance:
 
 
 class Policy(Protocol):
-    """Looks at the world, and launches and terminates in it. Returns the step at which to be asked again, or NEVER."""
+    """Looks at the world, and launches and terminates in it. Returns the step at which to be asked again, or NEVER.
+
+    It is asked before that when a replica was lost, warned or became ready, and when a price has changed: what an account is
+    told. A change of capacity is no such event.
+    """
 
     def act(self, world: World) -> int: ...
 
@@ -78,6 +83,8 @@ class World:
         self.readied = False
         self.refusals_left = REFUSALS_A_STEP
         self._foreseen = [0] * zones
+        self._watched: frozenset[int] = frozenset()
+        self._refused_a_step = 0
         self._number = 0
         self._last_region: str | None = None
         self._account = Account(trace, replicas)
@@ -106,7 +113,17 @@ class World:
         held = self.on_demand if instance.zone == ON_DEMAND else self.spot[instance.zone]
         held.remove(instance)
 
+    def wait_for_room(self, zones: Iterable[int], refusals: int) -> None:
+        """To be asked when one of these full zones has room, as one who tries them in each step would find: each step until then
+        counts as many refused launches."""
+        self._watched = frozenset(zones)
+        self._refused_a_step = refusals
+
     # What policies see.
+
+    def room(self, zones: Iterable[int]) -> bool:
+        """Whether a launch in one of the zones would be granted now."""
+        return any(self.capacity[zone] > len(self.spot[zone]) for zone in zones)
 
     def alive(self) -> list[Instance]:
         return [instance for held in self.spot for instance in held] + self.on_demand
@@ -128,42 +145,58 @@ class World:
 
     def run(self, policy: Policy) -> Account:
         """Play the recording to its end."""
-        changes: Sequence[Change] = changes_of(self.trace, self.warning_steps)
+        changes = changes_of(self.trace, self.warning_steps)
         count = step_count(self.trace)
-        position = 0
-        wake = 0
+        position, _moment = self._play(changes, 0, 0)
         while self.step < count:
-            while position < len(changes) and changes[position][0] <= self.step:
-                self._apply(changes[position])
-                position += 1
             self.refusals_left = REFUSALS_A_STEP
+            self._watched = frozenset()
+            self._refused_a_step = 0
             wake = max(policy.act(self), self.step + 1)
             self.lost = []
             self.warned = []
             ready = self._next_ready()
-            coming = changes[position][0] if position < len(changes) else count
-            following = min(coming, wake, ready, count)
-            self._account.pass_time(self, following)
+            rates = self._account.rates(self)
+            position, following = self._play(changes, position, min(wake, ready, count))
+            self._account.pass_time(rates, self.step, following)
+            self._account.failed_launches += self._refused_a_step * (following - self.step - 1)
             self.readied = following == ready
             self.step = following
             self.now = following * STEP_SECONDS
         return self._account
 
-    def _apply(self, change: Change) -> None:
+    def _play(self, changes: Sequence[Change], position: int, until: int) -> tuple[int, int]:
+        """Apply the changes from `position` on up to the first step that the policy hears of, or up to the step `until`. Returns
+        the next position and that step."""
+        while position < len(changes) and (step := changes[position][0]) <= until:
+            heard = False
+            while position < len(changes) and changes[position][0] == step:
+                heard |= self._apply(changes[position])
+                position += 1
+            if heard:
+                return position, step
+        return position, until
+
+    def _apply(self, change: Change) -> bool:
+        """Whether the policy hears of it."""
         _step, zone, kind, value = change
-        if kind == CAPACITY:
-            self.capacity[zone] = value
-            held = self.spot[zone]
-            while len(held) > value:
-                victim = next((each for each in reversed(held) if each.warned), held[-1])
-                held.remove(victim)
-                self.lost.append(victim)
-                self._account.preemptions += 1
-        elif kind == FORESEEN:
-            self._foreseen[zone] = value
-            self._warn(zone)
-        else:
+        held = self.spot[zone]
+        if kind == PRICE:
             self.price[zone] = value
+            return True
+        if kind == FORESEEN:
+            self._foreseen[zone] = value
+            if not held:
+                return False
+            self._warn(zone)
+            return bool(self.warned)
+        self.capacity[zone] = value
+        while len(held) > value:
+            victim = next((each for each in reversed(held) if each.warned), held[-1])
+            held.remove(victim)
+            self.lost.append(victim)
+            self._account.preemptions += 1
+        return bool(self.lost) or (zone in self._watched and value > len(held))
 
     def _warn(self, zone: int) -> None:
         held = self.spot[zone]
@@ -202,8 +235,8 @@ class Account:
         self.gaps: list[int] = []
         self._gap = 0
 
-    def pass_time(self, world: World, until: int) -> None:
-        seconds = (until - world.step) * STEP_SECONDS
+    def rates(self, world: World) -> tuple[int, int, int, int]:
+        """What stands at this step: cost an hour, replicas on spot and on-demand, and how many of all are ready."""
         step = world.step
         rate = 0
         ready = 0
@@ -217,9 +250,15 @@ class Account:
         rate += len(world.on_demand) * self.on_demand_price
         for each in world.on_demand:
             ready += each.ready_at <= step
+        return rate, spot, len(world.on_demand), ready
+
+    def pass_time(self, rates: tuple[int, int, int, int], step: int, until: int) -> None:
+        """From one step to another at these rates."""
+        rate, spot, on_demand, ready = rates
+        seconds = (until - step) * STEP_SECONDS
         self.cost_seconds += rate * seconds
         self.spot_seconds += spot * seconds
-        self.on_demand_seconds += len(world.on_demand) * seconds
+        self.on_demand_seconds += on_demand * seconds
         begin = max(step * STEP_SECONDS, WARM_UP_SECONDS)
         end = until * STEP_SECONDS
         if ready < self.replicas and end > begin:
