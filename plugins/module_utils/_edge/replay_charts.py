@@ -16,7 +16,7 @@ from typing import Any
 try:
     from matplotlib.figure import Figure
 except ImportError:
-    pass  # The module says so before it draws.
+    pass  # svg_drawing.LIBRARY_PROBLEM has it.
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.picture import Picture
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.picture import Row

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import traceback
 from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
@@ -21,7 +22,10 @@ try:
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 except ImportError:
-    pass  # The module says so before it draws.
+    # For the module to tell before it draws.
+    LIBRARY_PROBLEM: str | None = traceback.format_exc()
+else:
+    LIBRARY_PROBLEM = None
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
