@@ -57,7 +57,8 @@ def write_file(module: Any, path: str, content: bytes) -> dict[str, Any]:
         handle, temporary = tempfile.mkstemp(dir=module.tmpdir)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        module.atomic_move(temporary, path)
+        # Of a bare name it would look for the folder "".
+        module.atomic_move(temporary, os.path.abspath(path))
     return {"changed": changed, "before": None if before is None else _described(before), "after": _described(content)}
 
 

@@ -84,6 +84,13 @@ def test_making_a_recording_again_changes_nothing(run_module, tmp_path: Path) ->
     assert samples.read_bytes() == before
 
 
+def test_files_are_where_the_user_is(run_module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run_module(spot_record, {"samples": "market.jsonl", "record": RECORD, "trace": "market.json"})
+    assert (done.failed, done.changed) == (False, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["market.json", "market.jsonl"]
+
+
 def test_a_torn_line_is_ended_and_left_out(run_module, tmp_path: Path) -> None:
     samples = tmp_path / "market.jsonl"
     samples.write_bytes(b'{"format":"spot-sample/1","at":"2026')
