@@ -123,8 +123,9 @@ def test_loads_where_ansible_and_boto3_do_not_exist(tmp_path, part, exists):
     bundle.symlink_to(PLUGINS)
     # A package of our own, so that the one in site-packages is not joined to it.
     (tmp_path / "ansible_collections" / "__init__.py").touch()
-    files = sorted((PLUGINS / "module_utils" / part).rglob("*.py"))
-    names = [f"{OURS}.{part}.{path.stem}" for path in files if path.stem != "__init__"]
+    package = PLUGINS / "module_utils" / part
+    files = [path.relative_to(package).with_suffix("") for path in sorted(package.rglob("*.py"))]
+    names = [".".join((OURS, part, *file.parts)) for file in files if file.name != "__init__"]
     command = [sys.executable, "-I", "-c", LOADER, str(tmp_path), ",".join(exists), *names]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
