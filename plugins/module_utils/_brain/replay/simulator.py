@@ -163,6 +163,7 @@ class World:
             self.readied = following == ready
             self.step = following
             self.now = following * STEP_SECONDS
+        self._account.close()
         return self._account
 
     def _play(self, changes: Sequence[Change], position: int, until: int) -> tuple[int, int]:
@@ -264,13 +265,23 @@ class Account:
         if ready < self.replicas and end > begin:
             self.short_seconds += end - begin
             self._gap += end - begin
-        elif self._gap:
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """The gap that is open has ended, if there is one."""
+        if self._gap:
             self.gaps.append(self._gap)
             self._gap = 0
 
     @property
+    def judged_seconds(self) -> int:
+        """How much of the recording counts for availability."""
+        return max(0, self.seconds - WARM_UP_SECONDS)
+
+    @property
     def availability(self) -> float:
-        return 1 - self.short_seconds / max(1, self.seconds - WARM_UP_SECONDS)
+        return 1 - self.short_seconds / max(1, self.judged_seconds)
 
     @property
     def cost_ratio(self) -> float:
