@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import re
 import subprocess
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,6 +193,51 @@ def test_status_reads_only_and_names_every_place(account, first):
     assert all(place in status.output for place in (HUB, BEST, OTHER))
 
 
+def _remembered(account: Account) -> dict[str, str]:
+    """The failure ledger: AWS's codes by key."""
+    found = account.client("dynamodb", HUB).query(
+        TableName="ethereal-state",
+        KeyConditionExpression="pk = :ledger",
+        ExpressionAttributeValues={":ledger": {"S": "ledger"}},
+    )
+    return {item["sk"]["S"]: item["code"]["S"] for item in found["Items"]}
+
+
+@contextlib.contextmanager
+def _best_place_out_of_capacity(account: Account) -> Iterator[None]:
+    """Its instances are lost, and no other is to be had there."""
+    ec2 = account.client("ec2", BEST)
+    lost = [instance["InstanceId"] for instance in _instances(ec2)]
+    account.aws.control("PUT", "market", {"capacity": {BEST: {"*": 0}}})
+    try:
+        loss = {"region": BEST, "instance_ids": lost, "events": ["loss"], "notice_seconds": 1}
+        account.aws.control("POST", "interrupt", loss)
+        deadline = time.monotonic() + 30
+        while _instances(ec2) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        yield
+    finally:
+        account.aws.control("PUT", "market", {"capacity": {BEST: None}})
+
+
+def test_a_place_without_capacity_is_remembered_and_forgotten_once_it_launches(account, first):
+    with _best_place_out_of_capacity(account):
+        short = account.play("site", "-e", "spot_wait_timeout=30", succeed=False)
+        assert short.changed == {HUB: 1, BEST: 0, OTHER: 0}
+        assert _remembered(account) == {f"region/{BEST}/{BEST}/spot": "UnfulfillableCapacity"}
+        status = account.play("status")
+        assert status.mutating == []
+        assert f"launches fail in {BEST} spot: no capacity for what was asked (UnfulfillableCapacity" in status.output
+    mended = account.play("site")
+    assert mended.changed == {HUB: 1, BEST: 0, OTHER: 0}
+    assert _remembered(account) == {}
+    again = account.play("site")
+    assert (again.changed, again.mutating) == (UNCHANGED, [])
+    # Nothing is remembered, so nobody asks for it: the state's documents and the places', for both tasks that read them.
+    asked = [call["action"] for call in again.calls if call["service"] == "dynamodb"]
+    assert (asked.count("TransactGetItems"), asked.count("Query")) == (2, 2)
+
+
 def test_an_update_is_predicted_and_made_once(account, first):
     update = ("-e", '{"spot_disk_size": 120, "spot_tags": {"owner": "research"}}')
     check = account.play("site", "--check", *update)
@@ -225,6 +273,26 @@ def test_drift_is_told_and_healed_only_when_asked(account, first):
     after = ec2.describe_security_groups(GroupIds=[group["GroupId"]])["SecurityGroups"][0]
     assert after["IpPermissions"] == group["IpPermissions"]
     assert account.play("site", "-e", "heal_drift=true").changed == UNCHANGED
+
+
+def test_a_place_that_cannot_launch_leaves_its_failures_behind_before_the_next_is_tried(account, first):
+    account.client("dynamodb", HUB).update_item(
+        TableName="ethereal-state",
+        Key={"pk": {"S": "placement"}, "sk": {"S": "current"}},
+        UpdateExpression="SET placement = :nowhere",
+        ExpressionAttributeValues={":nowhere": {"M": {}}},
+    )
+    with _best_place_out_of_capacity(account):
+        moved = account.play("site", "-e", "spot_wait_timeout=30")
+    assert _remembered(account) == {f"region/{BEST}/{BEST}/spot": "UnfulfillableCapacity"}
+    assert f"active in {OTHER}" in account.play("status").output
+    written = [call["time"] for call in moved.calls if call["action"] == "TransactWriteItems"]
+    launched = [
+        call["time"]
+        for call in moved.calls
+        if (call["action"], call["region"]) == ("SetDesiredCapacity", OTHER) and call["mutating"]
+    ]
+    assert len([time for time in written if time < min(launched)]) == 3
 
 
 def test_teardown_keeps_data_unless_told(account, first):
