@@ -209,6 +209,12 @@ def barred(ledger: Ledger, keys: Iterable[str], now: int) -> Entry | None:
     return None
 
 
+def throttled_until(ledger: Ledger, pool: Pool) -> int:
+    """Until when calls in the pool's region are better left alone; 0 if nothing was throttled. No word about capacity."""
+    entry = ledger.get(f"{launch_errors.THROTTLE}/{pool.region}")
+    return 0 if entry is None else entry.expires
+
+
 def prune(ledger: Ledger, now: int) -> dict[str, Entry]:
     """The ledger without what says nothing any more, not even that a failure is a repetition."""
     return {key: entry for key, entry in ledger.items() if now <= forgotten_at(entry)}

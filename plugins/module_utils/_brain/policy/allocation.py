@@ -11,13 +11,15 @@ add nothing to that. Without extras, each replica that is lost alone is a gap as
 
 from __future__ import annotations
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.hazard import ON_DEMAND_TIMES_SPOT
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import NEVER
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Quote
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import HOUR
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.view import View
 
-# Half of the losses on the recordings took everything that was held in the zone, half one replica.
-WHOLE_POOL = 500
+# Per mille of the losses that take all that is held in a zone; the others take one replica. Neither recordings nor
+# replays tell between 500 and 900; they cost more with 300.
+WHOLE_POOL = 800
 # With extras a gap takes a second loss within one cold start.
 SECOND_LOSS = 8
 
@@ -30,7 +32,7 @@ class Costs:
         self._view = view
         self._move = settings.move_cost
         self._cold = settings.cold_start_seconds
-        self.loss = penalty * settings.replicas * view.on_demand_price * settings.gap_seconds // HOUR
+        self.loss = penalty * settings.replicas * _reference(view) * settings.gap_seconds // HOUR
         self.risk = {key: view.risk(key) for key in view.spot_quotes}
 
     def of(self, quote: Quote, count: int, extra: int) -> int:
@@ -43,6 +45,22 @@ class Costs:
         cost += alone // SECOND_LOSS if extra else alone
         return quote.price + self.risk[quote.key] * cost // 1000
 
+    def of_last(self, extra: int) -> dict[str, int]:
+        """The cost of the last replica in every pool that holds one and is quoted: what letting it go would save."""
+        view = self._view
+        return {
+            key: self.of(view.spot_quotes[key], count, extra)
+            for key, count in view.held.items()
+            if count and key in view.spot_quotes
+        }
+
+
+def _reference(view: View) -> int:
+    """The on-demand price, or where nobody knows it what spot lets suppose."""
+    if view.on_demand_quotes:
+        return view.on_demand_price
+    return ON_DEMAND_TIMES_SPOT * max((quote.price for quote in view.spot_quotes.values()), default=0)
+
 
 def extras(view: View, costs: Costs) -> tuple[int, int]:
     """How many extra replicas pay as spot, and how many of them even on demand: the number with the least total cost of a fleet
@@ -54,12 +72,12 @@ def extras(view: View, costs: Costs) -> tuple[int, int]:
     spot = min(range(len(totals)), key=lambda extra: (totals[extra], extra))
     if not settings.hedge_on_demand:
         return spot, 0
-    dear = [total + extra * max(0, view.on_demand_price - _cheapest(view)) for extra, total in enumerate(totals)]
+    dear = [total + extra * max(0, _reference(view) - _cheapest(view)) for extra, total in enumerate(totals)]
     return spot, min(range(len(dear)), key=lambda extra: (dear[extra], extra))
 
 
 def _cheapest(view: View) -> int:
-    return min((quote.price for quote in view.spot_quotes.values()), default=view.on_demand_price)
+    return min((quote.price for quote in view.spot_quotes.values()), default=0)
 
 
 def _total(view: View, costs: Costs, extra: int) -> int:
@@ -69,10 +87,11 @@ def _total(view: View, costs: Costs, extra: int) -> int:
     count = dict.fromkeys(held, 0)
     following = {key: costs.of(quote, 1, extra) for key, quote in view.spot_quotes.items() if room[key]}
     total = 0
+    reference = _reference(view)
     for _replica in range(view.settings.replicas + extra):
         key = min(following, key=lambda key: (following[key], key), default=None)
-        if key is None or following[key] >= view.on_demand_price:
-            total += view.on_demand_price
+        if key is None or following[key] >= reference:
+            total += reference
             continue
         total += following[key]
         count[key] += 1

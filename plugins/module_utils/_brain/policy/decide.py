@@ -25,7 +25,7 @@ MINUTE = 60
 def decide(state: State, observed: Observations, now: int, settings: Settings) -> Decision:
     """The orders for now. Decide again at once with what came of them, until nothing is ordered: a refused launch leads to the
     next pool, and to on-demand after the last."""
-    state = fallback.accounted(state, observed, now)
+    state = fallback.accounted(state, now)
     state = learned(state, observed, now, settings)
     view = View(state, observed, now, settings)
     return spread_over_pools(view)
@@ -41,27 +41,26 @@ def spread_over_pools(view: View) -> Decision:
     held = len(view.spot) - moving
 
     short_since = view.state.short_since
-    if held >= settings.replicas:
-        short_since = None
-    elif short_since is None:
-        short_since = now
+    short_since = None if held >= settings.replicas else min(now, now if short_since is None else short_since)
     view.state = view.state._replace(short_since=short_since)
 
-    # Spot first, where one more is cheapest.
-    while held < target and observed.tries_left > 0:
+    # Spot first, where one more is cheapest; not above the price of on-demand, where that may be had.
+    ceiling = view.on_demand_price if fallback.allowed(view, 1) else NEVER
+    tries = observed.tries_left
+    while held < target and tries > 0:
         following = {
             quote.key: costs.of(quote, view.held.get(quote.key, 0) + view.ordered.get(quote.key, 0) + 1, extra)
             for quote in view.spot_quotes.values()
-            if quote.price < view.on_demand_price and view.open(quote)
+            if quote.price < ceiling and view.open(quote)
         }
         if not following:
             break
         key = min(following, key=lambda key: (following[key], key))
         # Together what belongs together: without extras one pool for all, with them as many as they cover.
         count = max(1, extra - view.held.get(key, 0) - view.ordered.get(key, 0)) if extra else target - held
-        held += view.launch(
-            view.spot_quotes[key], min(count, target - held), "replace" if held < settings.replicas else "hedge"
-        )
+        rule = "replace" if held < settings.replicas else "hedge"
+        held += view.launch(view.spot_quotes[key], min(count, target - held), rule)
+        tries -= 1
 
     _on_demand(view, held, settings.replicas + min(extra, extra_on_demand))
 
@@ -82,8 +81,11 @@ def _on_demand(view: View, spot: int, wanted: int) -> None:
     ready = sum(replica.ready for replica in view.spot)
     missing = max(0, wanted - spot)
     most = 0 if fallback.ended(view) else fallback.allowed(view, max(missing, wanted - ready))
-    for replica in reversed(view.on_demand[most:] if len(view.on_demand) > most else []):
-        view.terminate(replica, "spot serves again" if most >= wanted - ready else "bound of on-demand reached")
+    rule = "spot serves again" if most >= wanted - ready else "bound of on-demand reached"
+    # Those that do not serve yet first, then the youngest.
+    surplus = sorted(view.on_demand, key=lambda each: (each.ready, -each.since, each.number))
+    for replica in surplus[: max(0, len(surplus) - most)]:
+        view.terminate(replica, rule)
     running = len(view.on_demand)
     for quote in sorted(view.on_demand_quotes, key=lambda quote: (quote.price, quote.key)):
         if running >= min(missing, most):
@@ -96,11 +98,16 @@ def _on_demand(view: View, spot: int, wanted: int) -> None:
 def _let_go(view: View, costs: Costs, extra: int, target: int) -> None:
     """Terminate ready replicas beyond the target, the dearest first, of equals the youngest."""
     ready = [replica for replica in view.spot if replica.ready]
-    for _surplus in range(len(ready) - target):
-        last = {key: costs.of(view.spot_quotes[key], count, extra) for key, count in view.held.items() if count}
-        worst = max(ready, key=lambda each: (last[each.key], each.since, each.number))
+    surplus = len(ready) - target
+    while surplus > 0:
+        last = costs.of_last(extra)
+        quoted = [replica for replica in ready if replica.key in last]
+        if not quoted:
+            break
+        worst = max(quoted, key=lambda each: (last[each.key], each.since, each.number))
         ready.remove(worst)
         view.terminate(worst, "another serves in its place")
+        surplus -= 1
 
 
 def _decision(view: View, target: int, moving: int, look_at: int) -> Decision:
@@ -113,7 +120,10 @@ def _decision(view: View, target: int, moving: int, look_at: int) -> Decision:
     running = len(view.on_demand)
     wake = fallback.wake_at(view, state, running)
     if len(view.spot) - moving < target:
-        opening = [view.barred_until(key) for key, quote in view.spot_quotes.items() if quote.data_ready]
+        ordered = sum(view.ordered.values())
+        uncovered = len(view.spot) - moving + running + ordered < view.settings.replicas
+        quotes = view.quotes if uncovered else view.spot_quotes
+        opening = [view.barred_until(key) for key, quote in quotes.items() if quote.data_ready]
         wake = min(wake, max(min(opening, default=NEVER), view.now + MINUTE))
     elif not running:
         wake = min(wake, max(look_at, view.now + MINUTE))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import NEVER
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import ON_DEMAND
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Observations
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import State
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import DAY
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import HOUR
@@ -20,14 +19,14 @@ LEAST_SECONDS = 900
 MARGIN_SECONDS = 60
 
 
-def accounted(state: State, observed: Observations, now: int) -> State:
+def accounted(state: State, now: int) -> State:
     """The state with the on-demand seconds since the last decision paid, on the day that they fall on."""
-    prices = {quote.key: quote.price for quote in observed.quotes if quote.pool.market == ON_DEMAND}
-    rate = sum(prices.get(replica.key, 0) for replica in state.seen.values())
+    rate = sum(replica.price for replica in state.seen.values() if replica.market == ON_DEMAND)
+    elapsed = max(0, now - state.decided_at)
     day = now // DAY
-    if day != state.day:
-        return state._replace(day=day, spent=rate * min(now - day * DAY, now - state.decided_at))
-    return state._replace(spent=state.spent + rate * (now - state.decided_at))
+    if day > state.day:
+        return state._replace(day=day, spent=rate * min(now - day * DAY, elapsed))
+    return state._replace(spent=state.spent + rate * elapsed)
 
 
 def allowed(view: View, wanted: int) -> int:
@@ -45,7 +44,8 @@ def allowed(view: View, wanted: int) -> int:
         left = settings.on_demand_budget * HOUR - state.spent
         price = max((quote.price for quote in view.on_demand_quotes), default=0)
         if price:
-            kept = min(running, max(0, left) // (price * MARGIN_SECONDS))
+            # Strictly more than the margin, so that the next look comes before the last cent.
+            kept = min(running, max(0, left - 1) // (price * MARGIN_SECONDS))
             most = min(most, max(kept, max(0, left) // (price * LEAST_SECONDS)))
     return most
 
@@ -84,7 +84,7 @@ def wake_at(view: View, state: State, running: int) -> int:
     if running and settings.on_demand_budget is not None:
         rate = running * max((quote.price for quote in view.on_demand_quotes), default=0)
         left = settings.on_demand_budget * HOUR - state.spent
-        moments.append(now + max(0, left // max(1, rate) - MARGIN_SECONDS))
+        moments.append(now + max(1, left // max(1, rate) - MARGIN_SECONDS))
         moments.append((now // DAY + 1) * DAY)
     if not running and state.short_since is not None:
         moments.append(max(state.short_since + settings.on_demand_after_seconds, state.on_demand_barred_until))

@@ -14,11 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import ledger
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.launch_errors import is_shortage
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.launch_errors import told_code
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import NEVER
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import SPOT
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Memory
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Observations
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Quote
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Replica
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Seen
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import State
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import HOUR
@@ -27,8 +30,9 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settin
 ONE_LOSS = 1000
 # Risk by the age of what holds the capacity, in thousandths of the pool's mean: (younger than seconds, factor).
 RISK_BY_AGE = ((1800, 2200), (2 * HOUR, 1000), (8 * HOUR, 500), (NEVER, 300))
-# A launch is answered at once and costs one call, so a pool is tried again after 1, 2, 4, 5, 5, ... minutes.
-RETRY = ledger.Expiry(pool=(60, 300))
+# A launch is answered at once and costs one call, so a pool is tried again after 2, 4, 8, 10, 10, ... minutes. Trying more
+# often finds capacity that does not last: on the recordings it costs availability and saves nothing.
+RETRY = ledger.Expiry(pool=(120, 600))
 
 
 def by_age(seconds: int) -> int:
@@ -52,38 +56,46 @@ def learned(state: State, observed: Observations, now: int, settings: Settings) 
     """The state with what has happened since the last decision: time alive, losses, warnings, launches, refusals."""
     memories = dict(state.memories)
     entries = state.ledger
-    spot = {quote.key: quote for quote in observed.quotes if quote.pool.market == SPOT}
-    seen = {replica.number: Seen(replica.key, replica.warned) for replica in observed.replicas}
+    quotes = {quote.key: quote for quote in observed.quotes}
+    seen = {replica.number: _seen(replica, quotes, state) for replica in observed.replicas}
 
     if now > state.decided_at:
         alive: dict[str, int] = {}
         for before in state.seen.values():
-            alive[before.key] = alive.get(before.key, 0) + 1
+            if before.market == SPOT:
+                alive[before.key] = alive.get(before.key, 0) + 1
         for key, count in alive.items():
-            if key in spot:
-                _lived(memories, key, count * (now - state.decided_at), now, settings)
+            _lived(memories, key, count * (now - state.decided_at), now, settings)
     for number, before in state.seen.items():
         after = seen.get(number)
-        gone = after is None
-        if before.key in spot and (gone or after.warned) and not before.warned:
+        if before.market != SPOT or (after is not None and (before.warned or not after.warned)):
+            continue
+        if not before.warned:
             _lost(memories, before.key, now, settings)
-        elif before.key in spot and gone:
+        elif after is None:
             _cooled(memories, before.key, now, settings)
     for number, after in seen.items():
         if number not in state.seen:
-            pool = next((quote.pool for quote in observed.quotes if quote.key == after.key), None)
-            if after.warned and after.key in spot:
+            if after.warned and after.market == SPOT:
                 _lost(memories, after.key, now, settings)
-            elif entries and pool is not None:
-                entries = ledger.succeed(entries, pool, now)
-    if observed.refusals:
-        pools = {quote.key: quote.pool for quote in observed.quotes}
-        for refusal in observed.refusals:
-            if refusal.key in pools:
-                entries = ledger.record(entries, pools[refusal.key], refusal.code, refusal.message, now, RETRY)
-                memory = memories.get(refusal.key, Memory(at=now))
-                memories[refusal.key] = memory._replace(down_at=now)
-    return state._replace(memories=memories, ledger=entries, seen=seen, decided_at=now)
+            elif entries and after.key in quotes:
+                entries = ledger.succeed(entries, quotes[after.key].pool, now)
+    for refusal in observed.refusals:
+        if refusal.key not in quotes:
+            continue
+        entries = ledger.record(entries, quotes[refusal.key].pool, refusal.code, refusal.message, now, RETRY)
+        if is_shortage(told_code(refusal.code, refusal.message)):
+            memories[refusal.key] = memories.get(refusal.key, Memory(at=now))._replace(down_at=now)
+    return state._replace(memories=memories, ledger=entries, seen=seen, decided_at=max(now, state.decided_at))
+
+
+def _seen(replica: Replica, quotes: Mapping[str, Quote], state: State) -> Seen:
+    """A pool that nobody quoted this time is what it was the last time; one never quoted is taken for spot."""
+    quote = quotes.get(replica.key)
+    if quote is not None:
+        return Seen(replica.key, quote.pool.market, quote.price, replica.warned)
+    before = state.seen.get(replica.number, Seen(replica.key, SPOT, 0, False))
+    return before._replace(warned=replica.warned)
 
 
 def _lived(memories: dict[str, Memory], key: str, seconds: int, now: int, settings: Settings) -> None:
@@ -100,7 +112,7 @@ def _lost(memories: dict[str, Memory], key: str, now: int, settings: Settings) -
 
 def _cooled(memories: dict[str, Memory], key: str, now: int, settings: Settings) -> None:
     """A warned replica is gone now: its pool has had nothing left until now."""
-    memory = memories[key]
+    memory = memories.get(key, Memory(at=now))
     until = max(memory.cool_until, now + settings.cooldown_seconds - settings.warning_seconds)
     memories[key] = memory._replace(down_at=now, cool_until=until)
 

@@ -31,8 +31,8 @@ class Quote(NamedTuple):
     """One pool as it is offered now.
 
     `key` names it in replicas and actions. A pool whose zone is None leaves the zone to the group, and its price is the
-    mean over the zones that the group may take. `room` is how many replicas quota leaves (None: not known, so no
-    limit); `data_ready` says whether what a replica needs is there; `prior_losses` are the losses of a replica an hour, in
+    mean over the zones that the group may take. `room` is how many replicas the quota of region, family and market
+    leaves (None: not known, so no limit); `data_ready` says whether what a replica needs is there; `prior_losses` are the losses of a replica an hour, in
     thousandths, that score and Spot Advisor let expect (None: not known).
     """
 
@@ -106,9 +106,11 @@ class Memory(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A replica as the last decision saw it."""
+    """A replica as the last decision saw it; the price is the last one that was known."""
 
     key: str
+    market: str
+    price: int
     warned: bool
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.allocation import Costs
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import NEVER
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Quote
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import HOUR
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.view import View
@@ -40,8 +41,14 @@ def move_to_cheaper(view: View, costs: Costs, extra: int) -> tuple[Quote | None,
 
     Returns that pool, or None and when to look again: when a pool that would pay opens, or when risks have changed with age.
     """
-    last = {key: costs.of(view.spot_quotes[key], count, extra) for key, count in view.held.items() if count}
-    dearest = max(view.spot, key=lambda each: (last[each.key], each.since, each.number))
+    last = costs.of_last(extra)
+    dearest = max(
+        (each for each in view.spot if each.key in last),
+        key=lambda each: (last[each.key], each.since, each.number),
+        default=None,
+    )
+    if dearest is None:
+        return None, NEVER
     settled_at = dearest.since + view.settings.minimum_stay_seconds
     if view.now < settled_at:
         return None, settled_at

@@ -46,12 +46,12 @@ class Settings:
     move_cost: int = MICRO // 5
 
     penalty: int = 5
-    hedge_penalty: int = 0
-    max_extra: int = 0
+    hedge_penalty: int = 5
+    max_extra: int = 4
     hedge_on_demand: bool = False
 
     cooldown_seconds: int = 300
-    minimum_stay_seconds: int = 600
+    minimum_stay_seconds: int = 1800
     move_interval_seconds: int = 600
     advantage_percent: int = 30
     horizon_seconds: int = 12 * HOUR
@@ -83,7 +83,7 @@ class Settings:
 # What each mode changes of the settings above.
 PRESETS: dict[str, dict[str, Any]] = {
     DEFAULT: {},
-    STRICT: {"hedge_penalty": 60, "max_extra": 3, "hedge_on_demand": True},
+    STRICT: {"hedge_penalty": 60, "max_extra": 4, "hedge_on_demand": True},
     REFERENCE: {"spread": SINGLE_REGION},
 }
 

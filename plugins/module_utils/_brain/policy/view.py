@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.ledger import barred
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.ledger import keys_of
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.ledger import throttled_until
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.memory import by_age
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.memory import hazards
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import LAUNCH
@@ -39,15 +40,16 @@ class View:
         self.quotes = {quote.key: quote for quote in observed.quotes}
         self.spot_quotes = {key: quote for key, quote in self.quotes.items() if quote.pool.market == SPOT}
         self.on_demand_quotes = [quote for quote in observed.quotes if quote.pool.market != SPOT]
-        self.on_demand_price = min((quote.price for quote in self.on_demand_quotes), default=0)
-        healthy = [replica for replica in observed.replicas if not replica.warned]
-        self.spot = [replica for replica in healthy if replica.key in self.spot_quotes]
-        self.on_demand = [replica for replica in healthy if replica.key not in self.spot_quotes]
+        self.on_demand_price = min((quote.price for quote in self.on_demand_quotes), default=NEVER)
+        seen = state.seen
+        healthy = sorted((each for each in observed.replicas if not each.warned), key=_oldest_first)
+        self.spot = [each for each in healthy if seen[each.number].market == SPOT]
+        self.on_demand = [each for each in healthy if seen[each.number].market != SPOT]
         self.held: dict[str, int] = {}
         for replica in self.spot:
             self.held[replica.key] = self.held.get(replica.key, 0) + 1
         self.regions = {self.quotes[each.key].pool.region for each in observed.replicas if each.key in self.quotes}
-        self.hourly = sum(self.quotes[each.key].price for each in observed.replicas if each.key in self.quotes)
+        self.hourly = sum(seen[each.number].price for each in observed.replicas)
         self.hazard = hazards(state, self.spot_quotes, now, settings)
         self._bars: dict[str, int] = {}
 
@@ -60,18 +62,22 @@ class View:
             memory = self.state.memories.get(key)
             until = 0 if memory is None else memory.cool_until
             if self.state.ledger:
-                entry = barred(self.state.ledger, keys_of(self.quotes[key].pool), self.now)
+                pool = self.quotes[key].pool
+                entry = barred(self.state.ledger, keys_of(pool), self.now)
                 if entry is not None:
                     until = max(until, entry.expires)
+                # No word about capacity, but the same call at once would be throttled again.
+                until = max(until, throttled_until(self.state.ledger, pool))
             self._bars[key] = until
         return until
 
     def room(self, quote: Quote) -> int:
         """How many replicas quota and hourly budget still leave in the pool."""
-        room = NEVER if quote.room is None else quote.room - self.ordered.get(quote.key, 0)
-        if self.settings.max_hourly is not None:
-            left = self.settings.max_hourly - self.hourly
-            room = min(room, left // quote.price if quote.price else room)
+        room = NEVER
+        if quote.room is not None:
+            room = quote.room - sum(count for key, count in self.ordered.items() if _one_quota(self.quotes[key], quote))
+        if self.settings.max_hourly is not None and quote.price:
+            room = min(room, (self.settings.max_hourly - self.hourly) // quote.price)
         return max(0, room)
 
     def open(self, quote: Quote) -> bool:
@@ -101,8 +107,21 @@ class View:
 
     def terminate(self, replica: Replica, rule: str) -> None:
         self.actions.append(Action(TERMINATE, replica.key, 1, replica.number, rule))
-        if replica.key in self.spot_quotes:
+        if replica in self.spot:
             self.spot.remove(replica)
             self.held[replica.key] -= 1
         else:
             self.on_demand.remove(replica)
+
+
+def _oldest_first(replica: Replica) -> tuple[int, str]:
+    return replica.since, replica.number
+
+
+def _one_quota(one: Quote, other: Quote) -> bool:
+    """Whether both count against the same quota."""
+    return (one.pool.region, one.pool.market, one.pool.family) == (
+        other.pool.region,
+        other.pool.market,
+        other.pool.family,
+    )
