@@ -14,12 +14,14 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.money import money
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_place
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_prefix
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import group_name
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import KNOWN
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import REGION
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import check_region
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import check_regions
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import partition_of
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import suggestion
 
@@ -66,6 +68,13 @@ def places_list(value: Any, option: str) -> list[str]:
     return value
 
 
+def region_list(value: Any, option: str) -> list[str]:
+    """Names of regions, places or not."""
+    if not isinstance(value, list):
+        raise InputError(option, value, "must be a list of regions")
+    return check_regions(value, option)
+
+
 DEFAULT_TYPES = ["g4dn.xlarge", "g5.xlarge", "g6.xlarge"]
 
 VARIABLES: Mapping[str, Variable] = {
@@ -73,6 +82,9 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_region": Variable("str", None, check_region),
     "spot_place_state": Variable("str", "present", one_of("present", "absent")),
     "spot_excluded_places": Variable("list", [], places_list),
+    "spot_max_price": Variable("float", None, money),
+    "spot_score_regions": Variable("list", [], region_list),
+    "spot_advisor": Variable("str", None, checks.check_text),
     "spot_tags": Variable("dict", {}, checks.check_tags),
     "spot_teardown_data": Variable("bool", False, checks.check_boolean),
     "spot_cloudformation_role_arn": Variable("str", None, checks.check_role_arn),
