@@ -79,11 +79,12 @@ options:
       - V(score_then_price) puts the best placement score first; equal scores are ordered by the cheapest current spot
         price, equal prices by the place's name. Unknown scores come after every known one.
       - V(auto) puts the lowest expected cost of an hour of work first. That is the spot price, and what interruptions
-        cost - two cold starts of three minutes, and the outage until the next instance works at five times the
-        on-demand price. A low score means more attempts a launch, and by recordings of the market, not by any word of
-        AWS, more interruptions. The Spot Advisor's range (O(advisor)) and the deployment's own losses (O(prefix))
-        sharpen how many are expected. An unknown score counts as 5. A price that is restless over the window counts
-        with its median, if that is higher. RV(ranking[].expected) has the numbers, RV(ranking[].reason) why in words.
+        cost - two cold starts of three minutes, and the outage until the next instance works at five times the lowest
+        on-demand price that is known. A low score means more attempts a launch, and by recordings of the market, not
+        by any word of AWS, more interruptions. The Spot Advisor's range (O(advisor)) and the deployment's own losses
+        (O(prefix)) sharpen how many are expected. An unknown score counts as 5. A price that is restless over the
+        window counts with its median, if that is higher. RV(ranking[].expected) has the numbers, RV(ranking[].reason)
+        why in words.
     type: str
     choices: [auto, score_then_price]
     default: auto

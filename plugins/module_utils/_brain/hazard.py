@@ -15,7 +15,7 @@ What is assumed, since AWS tells none of it:
 - The Spot Instance Advisor's shares are those of a month over all customers and zones, and a hundred times below the losses
   that users of scarce types record. So only their order counts: the prior is halved in its best range and doubled in its worst.
 - A loss costs two cold starts that are paid for and do no work, and an outage from the end of the notice until the next instance
-  works, at five times the on-demand price: the weight that the replay gives to unavailability.
+  works, at five times the on-demand price that the work is worth: the weight that the replay gives to unavailability.
 
 Everything is Decimal, rounded to four places at each result, so that every platform decides alike.
 """
@@ -46,7 +46,7 @@ ADVISOR_FACTORS = ((5, Decimal("0.5")), (11, Decimal("0.75")), (16, Decimal(1)),
 WORST_ADVISOR_FACTOR = Decimal(2)
 # A price that was further than this from its median, on average over the window, will not stay at a low.
 RESTLESS = Decimal("0.10")
-# Where nobody knows the on-demand price: spot was at 0.28 to 0.46 of it in the recordings.
+# Where nobody knows an on-demand price: spot was at 0.28 to 0.46 of it in the recordings.
 ON_DEMAND_TIMES_SPOT = 3
 
 
@@ -88,11 +88,13 @@ def steady_price(current: Decimal, median: Decimal | None, volatility: Decimal |
     return max(current, median)
 
 
-def useful_hour(price: Decimal, on_demand: Decimal | None, losses_per_hour: Decimal, attempts: Decimal) -> Estimate:
-    """What an hour of work costs on an instance at this price that is lost so often and launched in so many attempts."""
+def useful_hour(price: Decimal, on_demand: Decimal, losses_per_hour: Decimal, attempts: Decimal) -> Estimate:
+    """What an hour of work costs on an instance at this price that is lost so often and launched in so many attempts.
+
+    `on_demand` is what the work is worth: the least that an instance would cost that cannot be lost.
+    """
     outage = max(0, COLD_START_SECONDS - NOTICE_SECONDS) + (attempts - 1) * RETRY_SECONDS
-    missed = on_demand if on_demand is not None else price * ON_DEMAND_TIMES_SPOT
-    one_loss = (2 * COLD_START_SECONDS * price + OUTAGE_WEIGHT * outage * missed) / HOUR
+    one_loss = (2 * COLD_START_SECONDS * price + OUTAGE_WEIGHT * outage * on_demand) / HOUR
     return Estimate(
         price=price,
         losses_per_hour=losses_per_hour,

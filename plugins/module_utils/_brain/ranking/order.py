@@ -62,12 +62,10 @@ class Estimates:
     def __init__(self, wish: Wish, surveys: Mapping[str, Survey], memory: Memory) -> None:
         self._wish = wish
         self._memory = memory
-        # Where a region's price list could not be read, the dearest known price of the type stands in for it.
-        self._elsewhere = {
-            name: max(known)
-            for name in wish.types
-            if (known := [survey.on_demand[name] for survey in surveys.values() if name in survey.on_demand])
-        }
+        # The work is worth the same wherever and on whatever type it is done, or a dear region would seem to lose more.
+        on_demand = [price for survey in surveys.values() for price in survey.on_demand.values()]
+        spot = [window.current for survey in surveys.values() for window in survey.prices.values()]
+        self._worth = min(on_demand, default=min(spot, default=Decimal(0)) * hazard.ON_DEMAND_TIMES_SPOT)
 
     def observed(self, offer: Offer) -> Observed:
         return self._memory.losses.get((offer.zone_id, offer.instance_type), NONE_SEEN)
@@ -76,14 +74,14 @@ class Estimates:
         if offer.price is None:
             return None
         if not self._wish.spot:
-            return hazard.useful_hour(offer.price, offer.price, Decimal(0), Decimal(1))
+            return hazard.useful_hour(offer.price, self._worth, Decimal(0), Decimal(1))
         advice = survey.advice.get(offer.instance_type)
         seen = self.observed(offer)
         prior = hazard.prior_losses_per_hour(offer.score, advice.interruption_max_percent if advice else None)
         window = offer.window if self._wish.window_days else None
         return hazard.useful_hour(
             hazard.steady_price(offer.price, window and window.median, window and window.volatility),
-            self._elsewhere.get(offer.instance_type) if offer.on_demand is None else offer.on_demand,
+            self._worth,
             hazard.expected_losses_per_hour(prior, seen.losses, seen.hours),
             hazard.launch_attempts(offer.score),
         )
@@ -150,25 +148,31 @@ def _cost_reason(standing: Standing, best: Standing, low: Standing) -> str:
 
 def _compared(one: Standing, other: Standing) -> str:
     """One place against another: price, and whatever else makes its hour of work cost more or less."""
-    dearer = _percent(one.estimate.price, other.estimate.price)
-    price = f"{abs(dearer)} % {'dearer' if dearer > 0 else 'cheaper'} than" if dearer else "price as"
-    price = f"{price} {other.place}"
+    price = _price_against(one.estimate.price, other)
     worse = one.estimate.cost > other.estimate.cost
     facts = _facts(one.estimate, other.estimate)
     explained = next((fact for fact, against in facts if against == worse), None)
-    if dearer and worse == (dearer > 0):
+    if one.estimate.price == other.estimate.price:
+        return f"{price}, {explained}"
+    if worse == (one.estimate.price > other.estimate.price):
         if explained or not facts:
             return ", ".join(filter(None, (price, explained)))
         return f"{price}, {'for' if worse else 'though'} {facts[0][0]}"
-    # What neither price nor interruptions nor launches explain, on-demand prices do.
-    explained = explained or f"an outage costs {'more' if worse else 'less'}"
-    return f"{price}, {'but ' if dearer else ''}{explained}"
+    return f"{price}, but {explained}"
+
+
+def _price_against(price: Decimal, other: Standing) -> str:
+    if price == other.estimate.price:
+        return f"price as {other.place}"
+    share = abs(_percent(price, other.estimate.price)) or "under 1"
+    return f"{share} % {'dearer' if price > other.estimate.price else 'cheaper'} than {other.place}"
 
 
 def _facts(one: hazard.Estimate, other: hazard.Estimate) -> list[tuple[str, bool]]:
     """How the first differs beside its price, and whether that is for the worse."""
     facts = []
-    if risk := _times(one.losses_per_hour, other.losses_per_hour):
+    if one.losses_per_hour != other.losses_per_hour:
+        risk = _times(one.losses_per_hour, other.losses_per_hour)
         facts.append((f"{risk} interruptions", one.losses_per_hour > other.losses_per_hour))
     if one.launch_attempts != other.launch_attempts:
         told = f"{one.launch_attempts:.1f} attempts a launch, not {other.launch_attempts:.1f}"
@@ -177,10 +181,10 @@ def _facts(one: hazard.Estimate, other: hazard.Estimate) -> list[tuple[str, bool
 
 
 def _times(one: Decimal, other: Decimal) -> str:
-    """How many of something there are against another number; nothing where they are much the same."""
-    share = (one * 100 / other).quantize(Decimal(1)) if other else Decimal(100)
+    """How many of something there are against another number of it."""
+    share = (one * 100 / other).quantize(Decimal(1)) if other else Decimal(1000)
     if 95 <= share <= 105:
-        return ""
+        return "slightly more" if one > other else "slightly fewer"
     if 47 <= share <= 53:
         return "half the"
     if share < 100:

@@ -71,11 +71,6 @@ def test_without_interruptions_an_hour_costs_its_price():
     assert hazard.useful_hour(Decimal("0.5"), Decimal(2), Decimal(0), Decimal(4)).cost == Decimal("0.5")
 
 
-def test_an_unknown_on_demand_price_is_guessed_from_spot():
-    known = hazard.useful_hour(Decimal("0.3"), Decimal("0.9"), Decimal(1), Decimal(1))
-    assert hazard.useful_hour(Decimal("0.3"), None, Decimal(1), Decimal(1)) == known
-
-
 @pytest.mark.parametrize(
     ("current", "median", "volatility", "price"),
     [

@@ -101,7 +101,6 @@ def test_a_low_of_a_restless_price_is_taken_as_its_median():
 
 
 def test_a_price_list_that_could_not_be_read_costs_its_region_nothing():
-    """The dearest known price of the type stands in for it, so an unread list cannot make a region look cheap to leave."""
     known = survey("known", 5, "0.30", on_demand={TYPES[0]: Decimal(1)})
     unread = survey("unread", 5, "0.30", on_demand={}, on_demand_problem="AccessDenied: no")
     decision = decide(known, unread)
@@ -109,13 +108,30 @@ def test_a_price_list_that_could_not_be_read_costs_its_region_nothing():
     assert [entry["savings_percent"] for entry in decision["ranking"]] == [70, None]
 
 
-def test_where_on_demand_is_cheaper_an_outage_costs_less():
+def test_without_any_price_list_work_is_worth_three_times_the_cheapest_spot_price():
+    blind = [survey(name, 5, price, on_demand={}) for name, price in (("a", "0.30"), ("b", "0.40"))]
+    seeing = [
+        survey(name, 5, price, on_demand={TYPES[0]: Decimal("0.9")}) for name, price in (("a", "0.30"), ("b", "0.40"))
+    ]
+    costs = [[entry["expected"]["cost"] for entry in decide(*each)["ranking"]] for each in (blind, seeing)]
+    assert costs[0] == costs[1]
+
+
+def test_an_outage_costs_the_same_wherever_it_is():
+    """On-demand prices differ by region and type; the work that is not done is worth the same."""
     decision = decide(
-        survey("low", 5, "0.30", on_demand={TYPES[0]: Decimal(2)}),
-        survey("best", 5, "0.33", on_demand={TYPES[0]: Decimal(1)}),
+        survey("dear", 5, "0.30", on_demand={TYPES[0]: Decimal(9)}),
+        survey("cheap", 5, "0.31", on_demand={TYPES[0]: Decimal(1)}),
     )
-    assert order(decision) == ["best", "low"]
-    assert reason_of(decision, "best") == "10 % dearer than low, but an outage costs less"
+    assert order(decision) == ["dear", "cheap"]
+    assert reason_of(decision, "cheap") == "3 % dearer than dear"
+
+
+def test_small_differences_are_told_as_small():
+    seen = {("b-az1", TYPES[0]): Observed(3, Decimal(6))}
+    decision = decide(survey("a", 5, "0.3000"), survey("b", 5, "0.3001"), memory=Memory(NOW, losses=seen))
+    assert reason_of(decision, "b") == "under 1 % dearer than a, but slightly fewer interruptions expected"
+    assert reason_of(decision, "a") == "under 1 % cheaper than b, but slightly more interruptions"
 
 
 def test_a_reason_names_what_made_the_difference():

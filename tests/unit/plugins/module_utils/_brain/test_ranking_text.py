@@ -34,7 +34,7 @@ def test_the_whole_text():
         "",
         "#  place      score   USD/h  on demand  saves  work hour  zone        type         why",
         "-  ---------  -----  ------  ---------  -----  ---------  ----------  -----------  " + "-" * 65,
-        "1  eu-west-1      9  0.2351    0.58912   60 %     0.2562  eu-west-1a  g4dn.xlarge  "
+        "1  eu-west-1      9  0.2351    0.58912   60 %     0.2546  eu-west-1a  g4dn.xlarge  "
         "12 % dearer than us-west-2, but 62 % fewer interruptions expected",
         "2  us-west-2      3  0.2105    0.52600   59 %     0.3292  us-west-2a  g4dn.xlarge  "
         "10 % cheaper than eu-west-1, but 2.6 times the interruptions",
