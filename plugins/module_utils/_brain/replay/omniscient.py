@@ -246,9 +246,8 @@ class _Ways:
         if zone not in self._begin or self._begin[zone] > launch:
             return
         region = self._regions[zone]
-        move = 0 if self._served[region][launch] else self._move
         best, origin = min(
-            (cost + self._paid(leaver, step) + (0 if self._regions[leaver] == region else move), leaver)
+            (cost + self._paid(leaver, step) + self._data(region, leaver, launch), leaver)
             for leaver, cost in self._costs.items()
         )
         self._hand_over(step, origin, zone, launch, best)
@@ -261,9 +260,13 @@ class _Ways:
         launch = max(0, step - self._cold)
         for successor, begin in self._begin.items():
             if begin <= launch and successor != zone:
-                region = self._regions[successor]
-                free = region in ("", self._regions[zone]) or self._served[region][launch]
-                self._hand_over(step, zone, successor, launch, cost if free else cost + self._move)
+                data = self._data(self._regions[successor], zone, launch)
+                self._hand_over(step, zone, successor, launch, cost + data)
+
+    def _data(self, region: str, leaver: int, launch: int) -> int:
+        """What it costs to bring the data to a region: nothing where a replica is at the launch, the leaver or another."""
+        there = region == self._regions[leaver] and self._cold
+        return 0 if there or not region or self._served[region][launch] else self._move
 
     def _hand_over(self, step: int, leaver: int, successor: int, launch: int, cost: int) -> None:
         cost -= self._paid(successor, launch)
