@@ -362,7 +362,7 @@ def test_move_that_fails_breaks_nothing(cloud: Cloud, run: Callable[..., Any]) -
     cloud.capacity["llm-od"] = 0
     failed = run(spot=1, on_demand=1)
     assert failed.failed
-    assert failed["failures"][0]["market"] == "on-demand"
+    assert (failed["failures"][0]["market"], failed["failures"][0]["group"]) == ("on-demand", "llm-od")
     assert len(cloud.members["llm"]) == 2
     assert len(cloud.tasks) == 2
 

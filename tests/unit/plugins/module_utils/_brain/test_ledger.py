@@ -111,6 +111,11 @@ def test_what_its_owner_ended_is_no_failure() -> None:
     assert failed(code="Client.UserInitiatedShutdown") == {}
 
 
+def test_long_messages_are_cut() -> None:
+    (entry,) = failures.record({}, HERE, "UnauthorizedOperation", "x" * 4000, NOW).values()
+    assert entry.message == "x" * 255
+
+
 def test_a_full_placement_group_is_known_by_its_message() -> None:
     message = "You have reached the limit of 7 instances in this spread placement group."
     (entry,) = failures.record({}, HERE, SHORT, message, NOW).values()

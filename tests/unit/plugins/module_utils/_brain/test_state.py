@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,9 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain import state
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import state_checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import views
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.launch_outcomes import Failed
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.launch_outcomes import Launched
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.ledger import Pool
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.state import StaleEpoch
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.state import Wish
 
@@ -97,6 +101,33 @@ def test_versions_are_checked_before_anything_else():
     documents = {state.SWITCH: {"schema_version": None, "enabled": True}}
     with pytest.raises(Exception, match="switch/current has schema_version None"):
         state.plan(documents, Wish(), NOW)
+
+
+HERE = Pool("oregon", "us-west-2", "us-west-2a", "g5.xlarge", "spot")
+SHORT = Failed(HERE, "InsufficientInstanceCapacity", "", NOW - 10)
+
+
+def test_the_mark_of_the_ledger_comes_and_goes_with_its_entries():
+    documents = after(Wish(failures=[SHORT]))
+    assert set(documents) == {state.REMEMBERED, ("ledger", "pool/us-west-2a/g5.xlarge/spot")}
+    assert {document["expires_at"] for document in documents.values()} == {NOW + 590}
+    assert state.remembers(documents, NOW + 590)
+    assert not state.remembers(documents, NOW + 591)
+    assert state.plan(documents, Wish(failures=[SHORT]), NOW + 5) == []
+    assert after(Wish(successes=[Launched(HERE, NOW)]), documents) == {}
+    # DynamoDB removes what has expired in any order.
+    del documents[state.REMEMBERED]
+    assert after(Wish(successes=[Launched(HERE, NOW)]), documents) == {}
+    later = state.apply_changes(documents, state.plan(documents, Wish(failures=[replace(SHORT, at=NOW)]), NOW))
+    assert later[state.REMEMBERED]["until"] == NOW + 1200
+
+
+def test_the_mark_lasts_as_long_as_the_longest_entry():
+    lasting = Failed(replace(HERE, zone="us-west-2b"), "Unsupported", "", NOW)
+    documents = after(Wish(failures=[SHORT, lasting]))
+    assert documents[state.REMEMBERED]["until"] == NOW + 60 * 86_400
+    documents = after(Wish(successes=[Launched(lasting.pool, NOW)]), documents)
+    assert documents[state.REMEMBERED]["until"] == NOW + 590
 
 
 names = st.sampled_from(PLACES)
