@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import textwrap
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ HEADING = {"loc": "left", "fontsize": 9.0, "color": STAND_INS["soft"], "pad": 6}
 DASHED = {"color": STAND_INS["ink"], "linewidth": 1, "linestyle": (0, (4, 3)), "clip_on": False}
 # The availability axis ends here: on a recording of weeks nobody can tell more nines from no gap at all.
 MOST_NINES = 5
+LONGEST_LABEL = 40
 
 
 def policies_chart(policies: Sequence[Mapping[str, Any]], omniscient: float, title: str, description: str) -> str:
@@ -42,8 +44,9 @@ def policies_chart(policies: Sequence[Mapping[str, Any]], omniscient: float, tit
     height = 0.34 * len(policies) + 0.85
     places = range(len(policies))
     paints = [STAND_INS["ours"], *[STAND_INS["others"]] * (len(policies) - 1)]
+    titles = [textwrap.fill(policy["title"], LONGEST_LABEL) for policy in policies]
     # A letter takes this much of the width at most.
-    labels = min(0.36, 0.02 + 0.0078 * max(len(policy["title"]) for policy in policies))
+    labels = 0.02 + 0.0078 * max(len(line) for title in titles for line in title.splitlines())
     half = (1 - labels) / 2
 
     def axes_at(begin: float, heading: str, most: float) -> Any:
@@ -66,7 +69,7 @@ def policies_chart(policies: Sequence[Mapping[str, Any]], omniscient: float, tit
     with settings():
         figure = Figure(figsize=(WIDTH, height))
         left = axes_at(labels, "Availability", MOST_NINES)
-        column(left, -0.03, (policy["title"] for policy in policies), "right")
+        column(left, -0.03, titles, "right")
         column(left, 1.03, (percent(policy["availability"]) for policy in policies), "left")
         nines = [_nines(policy["availability"]) for policy in policies]
         left.hlines(places, 0, nines, colors=paints, linewidth=1.6, clip_on=False)

@@ -41,7 +41,7 @@ def policy(title: str, availability: float = 99.5, cost: float = 0.4) -> dict[st
 POLICIES = [
     policy("ethereal.spot, mode default"),
     policy("all on-demand", 100.0, 1.0) | {"recovery_seconds": {"p50": None, "p90": None, "max": None}},
-    policy("nothing at all", 0.0, 0.0),
+    policy("nothing at all, and that with a title that is longer than one line has room for", 0.0, 0.0),
     policy("dear & <wide>", 99.9999, 1.7),
 ]
 
