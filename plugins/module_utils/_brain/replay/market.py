@@ -66,7 +66,7 @@ def least_ahead(changes: list[tuple[int, int]], steps: int, count: int) -> list[
     return seen
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=16)
 def changes_of(trace: Trace, warning_steps: int) -> tuple[Change, ...]:
     """Every change of every zone in the order of steps; within one step capacity first, then what it foretells, then price."""
     count = step_count(trace)

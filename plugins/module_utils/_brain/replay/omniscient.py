@@ -111,10 +111,10 @@ class _Market:
         # The state after the last zone is on-demand, in no region.
         self._regions = [zone.region for zone in trace.zones] + [""]
         self._capacity = [on_steps(zone.capacity, trace.gap_seconds, self._count) for zone in trace.zones]
-        self._prices = [on_steps(zone.price, trace.gap_seconds, self._count) for zone in trace.zones]
-        self._price_moments = [
-            moment for zone, prices in enumerate(self._prices) for moment in self._of_prices(zone, prices)
-        ]
+        prices = [on_steps(zone.price, trace.gap_seconds, self._count) for zone in trace.zones]
+        self._price_moments = sorted(
+            moment for zone, of_zone in enumerate(prices) for moment in self._of_prices(zone, of_zone)
+        )
         # By region: at which steps another replica is there already, so that one more brings no data along.
         self._served = {region: bytearray(self._count) for region in self._regions}
 

@@ -137,10 +137,10 @@ def told(account: Account) -> dict[str, object]:
 )
 def test_waiting_changes_no_decision(trace: Trace, replicas: int, cold_start: int, warning: int, name: str) -> None:
     """A policy that waits for what it can hear of decides as one that is asked each minute."""
-    make = BASELINES[name].policies
-    for waiting, asked in zip(make(trace, replicas), make(trace, replicas), strict=True):
-        world = World(trace, replicas, cold_start, warning, 200_000)
-        each_minute = World(trace, replicas, cold_start, warning, 200_000)
+    runs = BASELINES[name].runs
+    for (seen, waiting), (_seen, asked) in zip(runs(trace, replicas), runs(trace, replicas), strict=True):
+        world = World(seen, replicas, cold_start, warning, 200_000)
+        each_minute = World(seen, replicas, cold_start, warning, 200_000)
         assert told(world.run(waiting)) == told(each_minute.run(EachMinute(asked)))
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from typing import NamedTuple
 
@@ -22,34 +23,45 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.trace 
 
 
 class Baseline(NamedTuple):
-    """A policy's title, and what makes it: several where the mean over them is meant, such as one for each region."""
+    """A policy's title, and its runs: several where the mean over them is meant, each a policy and the recording that it sees."""
 
     title: str
-    policies: Callable[[Trace, int], list[Policy]]
+    runs: Callable[[Trace, int], list[tuple[Trace, Policy]]]
 
 
-def _one_region(trace: Trace, _replicas: int) -> list[Policy]:
-    regions = [[index for index, zone in enumerate(trace.zones) if zone.region == region] for region in trace.regions]
-    return [OneRegion(zones) for zones in regions]
+def _alone(make: Callable[[Trace, int], Policy]) -> Callable[[Trace, int], list[tuple[Trace, Policy]]]:
+    return lambda trace, replicas: [(trace, make(trace, replicas))]
+
+
+def _in_each_region(trace: Trace, _replicas: int) -> list[tuple[Trace, Policy]]:
+    regions = [tuple(zone for zone in trace.zones if zone.region == region) for region in trace.regions]
+    return [(replace(trace, zones=zones), OneRegion(range(len(zones)))) for zones in regions]
 
 
 BASELINES: dict[str, Baseline] = {
-    "on_demand": Baseline("all on-demand", lambda trace, replicas: [AllOnDemand()]),
-    "one_region": Baseline("spot in one region, spread over its zones (mean over regions)", _one_region),
+    "on_demand": Baseline("all on-demand", _alone(lambda trace, replicas: AllOnDemand())),
+    "one_region": Baseline("spot in one region, spread over its zones (mean over regions)", _in_each_region),
     "cheapest_region": Baseline(
         "reference rule without scores: cheapest region",
-        lambda trace, replicas: [ReferenceRule(trace, replicas, scored=False)],
+        _alone(lambda trace, replicas: ReferenceRule(trace, replicas, scored=False)),
     ),
     "reference": Baseline(
-        "reference rule: score, then price", lambda trace, replicas: [ReferenceRule(trace, replicas, scored=True)]
+        "reference rule: score, then price",
+        _alone(lambda trace, replicas: ReferenceRule(trace, replicas, scored=True)),
     ),
-    "round_robin": Baseline("round robin", lambda trace, replicas: [RoundRobin(len(trace.zones), on_demand=False)]),
+    "round_robin": Baseline(
+        "round robin", _alone(lambda trace, replicas: RoundRobin(len(trace.zones), on_demand=False))
+    ),
     "round_robin_on_demand": Baseline(
-        "round robin with on-demand", lambda trace, replicas: [RoundRobin(len(trace.zones), on_demand=True)]
+        "round robin with on-demand", _alone(lambda trace, replicas: RoundRobin(len(trace.zones), on_demand=True))
     ),
-    "spothedge": Baseline("SpotHedge", lambda trace, replicas: [SpotHedge(len(trace.zones), 0)]),
-    "spothedge_1": Baseline("SpotHedge, 1 extra replica", lambda trace, replicas: [SpotHedge(len(trace.zones), 1)]),
-    "spothedge_2": Baseline("SpotHedge, 2 extra replicas", lambda trace, replicas: [SpotHedge(len(trace.zones), 2)]),
+    "spothedge": Baseline("SpotHedge", _alone(lambda trace, replicas: SpotHedge(len(trace.zones), 0))),
+    "spothedge_1": Baseline(
+        "SpotHedge, 1 extra replica", _alone(lambda trace, replicas: SpotHedge(len(trace.zones), 1))
+    ),
+    "spothedge_2": Baseline(
+        "SpotHedge, 2 extra replicas", _alone(lambda trace, replicas: SpotHedge(len(trace.zones), 2))
+    ),
 }
 
 
@@ -59,7 +71,7 @@ def run_baseline(
     """Name, title and figures of a baseline. `move_cost` in millionths of a USD."""
     baseline = BASELINES[name]
     accounts = [
-        World(trace, replicas, cold_start_seconds, warning_seconds, move_cost).run(policy)
-        for policy in baseline.policies(trace, replicas)
+        World(seen, replicas, cold_start_seconds, warning_seconds, move_cost).run(policy)
+        for seen, policy in baseline.runs(trace, replicas)
     ]
     return {"name": name, "title": baseline.title, **figures(accounts)}
