@@ -352,7 +352,6 @@ text:
   sample: ["1 x g4dn.xlarge, g5.xlarge or g6.xlarge on spot, Linux/UNIX"]
 """
 
-import os
 from datetime import UTC
 from datetime import datetime
 from typing import Any
@@ -365,6 +364,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.market_survey i
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.score_broker import Broker
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.score_broker import Cache
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.score_cache_file import FileCache
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.score_cache_file import default_path
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.score_cache_table import TableCache
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
@@ -425,10 +425,7 @@ def cache_of(params: dict[str, Any], clients: Clients, now: datetime) -> Cache |
     """Where answers about scores are kept; None if nowhere."""
     if params["prefix"]:
         return TableCache(clients("dynamodb", params["hub_region"]), params["prefix"])
-    path = params["cache_file"]
-    if path is None:
-        home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        path = os.path.join(home, "ethereal.spot", "scores.json")
+    path = default_path() if params["cache_file"] is None else params["cache_file"]
     return FileCache(path, int(now.timestamp())) if path else None
 
 

@@ -21,6 +21,12 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.ranking.score
 LARGEST_BYTES = 4 * 1024 * 1024
 
 
+def default_path() -> str:
+    """A file of the user's own, below the folder for what may be lost (XDG Base Directory Specification)."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(home, "ethereal.spot", "scores.json")
+
+
 class FileCache:
     """Documents of `_brain/ranking/scores.py` by fingerprint, in one JSON file that only its owner reads.
 

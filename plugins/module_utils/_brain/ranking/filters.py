@@ -65,7 +65,7 @@ class _Case:
 
 
 # What a filter says of the pools that are left: its verdict, why, and which of them it leaves.
-_Finding = tuple[bool | None, str, Sequence[Offer]]
+_Finding = tuple["bool | None", str, Sequence[Offer]]
 
 
 def judge(place: str, survey: Survey, wish: Wish, memory: Memory) -> Judged:
