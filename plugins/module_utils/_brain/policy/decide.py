@@ -14,6 +14,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.memory
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import LAUNCH
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import NEVER
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Decision
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Move
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Observations
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import State
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import Settings
@@ -25,7 +26,7 @@ MINUTE = 60
 def decide(state: State, observed: Observations, now: int, settings: Settings) -> Decision:
     """The orders for now. Decide again at once with what came of them, until nothing is ordered: a refused launch leads to the
     next pool, and to on-demand after the last."""
-    state = fallback.accounted(state, now)
+    state = moves.followed(fallback.accounted(state, now), observed)
     state = learned(state, observed, now, settings)
     view = View(state, observed, now, settings)
     return spread_over_pools(view)
@@ -45,14 +46,15 @@ def spread_over_pools(view: View) -> Decision:
     view.state = view.state._replace(short_since=short_since)
 
     # Spot first, where one more is cheapest; not above the price of on-demand, where that may be had.
-    ceiling = view.on_demand_price if fallback.allowed(view, 1) else NEVER
-    tries = observed.tries_left
-    while held < target and tries > 0:
+    ceiling = view.on_demand_price if fallback.possible(view) else NEVER
+    while held < target:
         following = {
             quote.key: costs.of(quote, view.held.get(quote.key, 0) + view.ordered.get(quote.key, 0) + 1, extra)
             for quote in view.spot_quotes.values()
             if quote.price < ceiling and view.open(quote)
         }
+        if len(view.ordered) >= observed.tries_left:
+            following = {key: cost for key, cost in following.items() if key in view.ordered}
         if not following:
             break
         key = min(following, key=lambda key: (following[key], key))
@@ -60,9 +62,10 @@ def spread_over_pools(view: View) -> Decision:
         count = max(1, extra - view.held.get(key, 0) - view.ordered.get(key, 0)) if extra else target - held
         rule = "replace" if held < settings.replicas else "hedge"
         held += view.launch(view.spot_quotes[key], min(count, target - held), rule)
-        tries -= 1
 
     _on_demand(view, held, settings.replicas + min(extra, extra_on_demand))
+
+    _let_go(view, costs, extra, target)
 
     state = view.state
     settled = held >= target and not moving and not view.on_demand and not view.actions
@@ -70,9 +73,8 @@ def spread_over_pools(view: View) -> Decision:
     if settled and view.spot and now >= state.next_move_at and observed.tries_left > 0:
         to, look_at = moves.move_to_cheaper(view, costs, extra)
         if to is not None:
-            view.state = state._replace(moving=(to.key, now), next_move_at=now + settings.move_interval_seconds)
+            view.state = state._replace(moving=Move(to.key), next_move_at=now + settings.move_interval_seconds)
 
-    _let_go(view, costs, extra, target)
     return _decision(view, target, moving, look_at)
 
 

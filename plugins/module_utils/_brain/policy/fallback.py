@@ -50,6 +50,14 @@ def allowed(view: View, wanted: int) -> int:
     return most
 
 
+def possible(view: View) -> bool:
+    """Whether one more on-demand replica could be launched now."""
+    running = len(view.on_demand)
+    if ended(view) or allowed(view, running + 1) <= running:
+        return False
+    return any(view.open(quote) for quote in view.on_demand_quotes)
+
+
 def ended(view: View) -> bool:
     """Whether the running episode of on-demand is over by its hours."""
     settings, state = view.settings, view.state

@@ -32,8 +32,8 @@ class Quote(NamedTuple):
 
     `key` names it in replicas and actions. A pool whose zone is None leaves the zone to the group, and its price is the
     mean over the zones that the group may take. `room` is how many replicas the quota of region, family and market
-    leaves (None: not known, so no limit); `data_ready` says whether what a replica needs is there; `prior_losses` are the losses of a replica an hour, in
-    thousandths, that score and Spot Advisor let expect (None: not known).
+    leaves (None: not known, so no limit); `data_ready` says whether what a replica needs is there; `prior_losses` are
+    the losses of a replica an hour, in thousandths, that score and Spot Advisor let expect (None: not known).
     """
 
     key: str
@@ -114,11 +114,18 @@ class Seen(NamedTuple):
     warned: bool
 
 
+class Move(NamedTuple):
+    """Replicas launched in a pool to take over from dearer ones; their numbers are known from the next decision on."""
+
+    key: str
+    numbers: tuple[str, ...] | None = None
+
+
 class State(NamedTuple):
     """What one decision hands to the next.
 
-    `serving` is the place of `single_region`, `successor` the place that it is being moved to. `moving` is the pool in which
-    replicas were launched to take over from dearer ones, and when; `next_move_at` ends the cool-down between moves.
+    `serving` is the place of `single_region`, `successor` the place that it is being moved to. `moving` is the
+    move under way; `next_move_at` ends the cool-down between moves.
     `short_since` is since when spot has not held every replica. On-demand: when the running episode began, until when there is
     no other, and what has been spent on the UTC day `day` (millionths of a USD times seconds an hour).
     """
@@ -128,7 +135,7 @@ class State(NamedTuple):
     seen: Mapping[str, Seen] = {}
     serving: str | None = None
     successor: str | None = None
-    moving: tuple[str, int] | None = None
+    moving: Move | None = None
     next_move_at: int = 0
     short_since: int | None = None
     on_demand_since: int | None = None

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.allocation import Costs
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import NEVER
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Move
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Observations
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Quote
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import State
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import HOUR
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.view import View
 
@@ -17,12 +20,26 @@ MINUTE = 60
 LOOK_SECONDS = 900
 
 
+def followed(state: State, observed: Observations) -> State:
+    """The state with the move's successors known by number, and without the move once none of them is on its way."""
+    move = state.moving
+    if move is None:
+        return state
+    numbers = move.numbers
+    if numbers is None:
+        numbers = tuple(
+            replica.number
+            for replica in observed.replicas
+            if replica.key == move.key and replica.number not in state.seen
+        )
+    on_their_way = {each.number for each in observed.replicas if not each.ready and not each.warned}
+    numbers = tuple(number for number in numbers if number in on_their_way)
+    return state._replace(moving=Move(move.key, numbers) if numbers else None)
+
+
 def in_flight(view: View) -> int:
-    """How many replicas of the running move are not ready yet."""
-    if view.state.moving is None:
-        return 0
-    key, since = view.state.moving
-    return sum(each.key == key and not each.ready and each.since >= since for each in view.spot)
+    """How many successors are on their way."""
+    return len(view.state.moving.numbers or ()) if view.state.moving else 0
 
 
 def pays(view: View, here: int, there: int, quote: Quote) -> bool:

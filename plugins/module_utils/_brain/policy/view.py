@@ -100,7 +100,12 @@ class View:
         """Order as many as there is room for; returns how many."""
         count = min(count, self.room(quote))
         if count > 0:
-            self.actions.append(Action(LAUNCH, quote.key, count, "", rule))
+            # One call for what goes to one pool: each fails alone.
+            before = next((each for each in self.actions if each.kind == LAUNCH and each.key == quote.key), None)
+            if before is None:
+                self.actions.append(Action(LAUNCH, quote.key, count, "", rule))
+            else:
+                self.actions[self.actions.index(before)] = before._replace(count=before.count + count)
             self.ordered[quote.key] = self.ordered.get(quote.key, 0) + count
             self.hourly += quote.price * count
         return max(0, count)
