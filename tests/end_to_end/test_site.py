@@ -228,6 +228,8 @@ def test_a_place_without_capacity_is_remembered_and_forgotten_once_it_launches(a
         status = account.play("status")
         assert status.mutating == []
         assert f"launches fail in {BEST} spot: no capacity for what was asked (UnfulfillableCapacity" in status.output
+        ranked = account.play("rank").output
+        assert re.search(rf"{BEST} +rejected +no capacity for what was asked \(UnfulfillableCapacity\)", ranked)
     mended = account.play("site")
     assert mended.changed == {HUB: 1, BEST: 0, OTHER: 0}
     assert _remembered(account) == {}
