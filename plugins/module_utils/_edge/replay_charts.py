@@ -74,7 +74,7 @@ def policies_chart(policies: Sequence[Mapping[str, Any]], omniscient: float, tit
         nines = [_nines(policy["availability"]) for policy in policies]
         left.hlines(places, 0, nines, colors=paints, linewidth=1.6, clip_on=False)
         left.scatter(nines, places, s=38, c=paints, linewidths=0, zorder=3, clip_on=False)
-        left.set_xticks(range(MOST_NINES + 1), ["0 %", "90 %", "99 %", "99.9 %", "99.99 %", "100 %"])
+        left.set_xticks(range(MOST_NINES + 1), ["0", "90", "99", "99.9", "99.99", "100 %"])
 
         costs = [policy["cost_ratio"] for policy in policies]
         right = axes_at(labels + half + 0.02, "Cost, all on-demand = 1", max(1.0, *costs))

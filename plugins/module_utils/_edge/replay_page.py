@@ -14,8 +14,8 @@ from typing import Any
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.picture import Picture
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.report import COLUMNS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.report import LEGEND
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.report import duration
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.report import percent
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.report import seconds
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.report import summary
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.trace import Trace
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.replay_charts import policies_chart
@@ -78,7 +78,7 @@ svg * { stroke-linejoin: round; stroke-linecap: butt; }
 table { border-collapse: collapse; width: 100%%; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem 0 .35rem 1rem; border-bottom: 1px solid var(--rule); text-align: right; white-space: nowrap; }
 th:first-child { text-align: left; padding-left: 0; } th { color: var(--soft); font-weight: 500; vertical-align: bottom; }
-thead th { white-space: normal; }
+thead th { white-space: normal; } tbody th { white-space: normal; min-width: 11rem; }
 tr.ours > * { color: var(--ours); font-weight: 600; }
 dl.options { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.5rem; margin: .5rem 0; font-size: .9rem; }
 dl.options dt { color: var(--soft); } dl.options dd { margin: 0; overflow-wrap: anywhere; }
@@ -143,14 +143,14 @@ def _variables(colors: Mapping[str, str]) -> str:
 
 def _figures(ours: Mapping[str, Any], omniscient: float) -> str:
     recovery = ours["recovery_seconds"]
-    gaps = f"90 %: {seconds(recovery['p90'])} at most, the longest {seconds(recovery['max'])}"
+    gaps = f"90 %: {duration(recovery['p90'])} at most, the longest {duration(recovery['max'])}"
     tiles = [
         ("Availability", percent(ours["availability"]), "of the time all replicas were ready"),
         ("Cost", f"{ours['cost_ratio']:.3f}", f"beside all on-demand; {ours['cost_usd']} USD"),
         ("Beside the omniscient plan", f"x {ours['cost_to_omniscient']:.3f}", f"which costs {omniscient:.3f}"),
         ("On-demand share", f"{100 * ours['on_demand_share']:.1f} %", "of the instance hours"),
         ("Instances lost", f"{ours['preemptions']}", f"{ours['moves']} moves between regions"),
-        ("Median gap", seconds(recovery["p50"]), "there was none" if recovery["max"] is None else gaps),
+        ("Median gap", duration(recovery["p50"]), "there was none" if recovery["max"] is None else gaps),
     ]
     return "\n".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>"

@@ -26,7 +26,7 @@ COLUMNS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "lost": lambda policy: f"{policy['preemptions']}",
     "moves": lambda policy: f"{policy['moves']}",
     "failed launches": lambda policy: f"{policy['failed_launches']}",
-    "longest gap": lambda policy: seconds(policy["recovery_seconds"]["max"]),
+    "longest gap": lambda policy: duration(policy["recovery_seconds"]["max"]),
 }
 LEGEND = (
     "cost: beside that of all on-demand; to omniscient: beside a plan without gaps that knows the future;",
@@ -41,8 +41,13 @@ def percent(availability: float) -> str:
     return "100 %" if whole == 100 else f"{whole:.{places}f} %"
 
 
-def seconds(duration: int | None) -> str:
-    return NONE if duration is None else f"{duration} s"
+def duration(seconds: int | None) -> str:
+    """In seconds to ten minutes, in minutes to two hours, then in hours."""
+    if seconds is None:
+        return NONE
+    if seconds <= 600:
+        return f"{seconds} s"
+    return f"{seconds / 60:.0f} min" if seconds <= 7200 else f"{seconds / 3600:.1f} h"
 
 
 def compared(result: Mapping[str, Any], mode: str) -> list[Mapping[str, Any]]:

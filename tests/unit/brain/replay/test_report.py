@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.report import compared
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.report import duration
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.report import percent
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.report import report_lines
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.trace import Trace
@@ -48,6 +49,14 @@ def figures(name: str, objective: float, **changes: Any) -> dict[str, Any]:
 )
 def test_availability_is_rounded_down(availability: float, text: str) -> None:
     assert percent(availability) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "-"), (60, "60 s"), (600, "600 s"), (660, "11 min"), (7200, "120 min"), (366_180, "101.7 h")],
+)
+def test_durations(seconds: int | None, text: str) -> None:
+    assert duration(seconds) == text
 
 
 @given(st.integers(0, 1_000_000).map(lambda number: number / 10_000))
