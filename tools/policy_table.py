@@ -26,7 +26,6 @@ from typing import NamedTuple
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / ".collections"))
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.money import money
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.decide import decide
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import MODES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import settings_for
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.baselines.registry import BASELINES
@@ -61,7 +60,7 @@ def baseline(name: str, trace: Trace, replicas: int, timing: Timing) -> Figures:
 
 def ours(mode: str, trace: Trace, replicas: int, timing: Timing) -> Figures:
     settings = settings_for(replicas, mode, **timing._asdict())
-    return figures([World(trace, replicas, *timing).run(FleetPolicy(trace, settings, decide))])
+    return figures([World(trace, replicas, *timing).run(FleetPolicy(trace, settings))])
 
 
 OMNISCIENT = "omniscient"

@@ -22,6 +22,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.view i
 WHOLE_POOL = 800
 # With extras a gap takes a second loss within one cold start.
 SECOND_LOSS = 8
+# Extra replicas are let go only where that saves more: the next refusal would have them bought again.
+WORTH_KEEPING_PERCENT = 5
 
 
 class Costs:
@@ -62,35 +64,34 @@ def _reference(view: View) -> int:
     return ON_DEMAND_TIMES_SPOT * max((quote.price for quote in view.spot_quotes.values()), default=0)
 
 
-def extras(view: View, costs: Costs) -> tuple[int, int]:
+def extras(view: View, costs: Costs, pools: list[Quote]) -> tuple[int, int]:
     """How many extra replicas pay as spot, and how many of them even on demand: the number with the least total cost of a fleet
     placed anew, replica by replica, where each is cheapest."""
     settings = view.settings
     if not settings.max_extra:
         return 0, 0
-    totals = [_total(view, costs, extra) for extra in range(settings.max_extra + 1)]
+    totals = [fleet_cost(view, costs, pools, extra) for extra in range(settings.max_extra + 1)]
     spot = min(range(len(totals)), key=lambda extra: (totals[extra], extra))
+    kept = min(view.state.extra, settings.max_extra)
+    if spot < kept and totals[kept] * 100 < totals[spot] * (100 + WORTH_KEEPING_PERCENT):
+        spot = kept
     if not settings.hedge_on_demand:
         return spot, 0
-    dear = [total + extra * max(0, _reference(view) - _cheapest(view)) for extra, total in enumerate(totals)]
+    dearer = max(0, _reference(view) - min((quote.price for quote in pools), default=0))
+    dear = [total + extra * dearer for extra, total in enumerate(totals)]
     return spot, min(range(len(dear)), key=lambda extra: (dear[extra], extra))
 
 
-def _cheapest(view: View) -> int:
-    return min((quote.price for quote in view.spot_quotes.values()), default=0)
-
-
-def _total(view: View, costs: Costs, extra: int) -> int:
-    """The cost an hour of all wanted replicas and the extra ones, in the pools that hold some or are open."""
-    held = {key: view.held.get(key, 0) for key in view.spot_quotes}
-    room = {key: NEVER if view.open(quote) else held[key] for key, quote in view.spot_quotes.items()}
-    count = dict.fromkeys(held, 0)
-    following = {key: costs.of(quote, 1, extra) for key, quote in view.spot_quotes.items() if room[key]}
+def fleet_cost(view: View, costs: Costs, pools: list[Quote], extra: int) -> int:
+    """The cost an hour of all wanted replicas and the extra ones in those pools that hold some or are open, on-demand beyond."""
+    room = {quote.key: NEVER if view.open(quote) else view.held.get(quote.key, 0) for quote in pools}
+    count = dict.fromkeys(room, 0)
+    following = {quote.key: costs.of(quote, 1, extra) for quote in pools if room[quote.key]}
     total = 0
     reference = _reference(view)
     for _replica in range(view.settings.replicas + extra):
         key = min(following, key=lambda key: (following[key], key), default=None)
-        if key is None or following[key] >= reference:
+        if key is None:
             total += reference
             continue
         total += following[key]

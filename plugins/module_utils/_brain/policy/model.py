@@ -33,7 +33,8 @@ class Quote(NamedTuple):
     `key` names it in replicas and actions. A pool whose zone is None leaves the zone to the group, and its price is the
     mean over the zones that the group may take. `room` is how many replicas the quota of region, family and market
     leaves (None: not known, so no limit); `data_ready` says whether what a replica needs is there; `prior_losses` are
-    the losses of a replica an hour, in thousandths, that score and Spot Advisor let expect (None: not known).
+    the losses of a replica an hour, in thousandths, that score and Spot Advisor let expect (None: not known). Only the
+    reference rule looks at the `score` itself.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Quote(NamedTuple):
     room: int | None = None
     data_ready: bool = True
     prior_losses: int | None = None
+    score: int | None = None
 
 
 class Replica(NamedTuple):
@@ -121,11 +123,24 @@ class Move(NamedTuple):
     numbers: tuple[str, ...] | None = None
 
 
+class Attempts(NamedTuple):
+    """What the reference rule remembers: places excluded since it last served, until when it is patient with the place that it
+    launches in (None: that place serves), until when it waits since none is left, the pools that refused at `at`, and those that
+    refused in the moment before."""
+
+    excluded: tuple[str, ...] = ()
+    patient_until: int | None = None
+    wait_until: int = 0
+    refused: tuple[str, ...] = ()
+    resting: tuple[str, ...] = ()
+    at: int = -1
+
+
 class State(NamedTuple):
     """What one decision hands to the next.
 
-    `serving` is the place of `single_region`, `successor` the place that it is being moved to. `moving` is the
-    move under way; `next_move_at` ends the cool-down between moves.
+    `serving` is the place of `single_region` and `settled_at` since when, `successor` the place that it is being moved to. `moving` is the
+    move under way, `extra` the number of extra replicas last wanted; `next_move_at` ends the cool-down between moves.
     `short_since` is since when spot has not held every replica. On-demand: when the running episode began, until when there is
     no other, and what has been spent on the UTC day `day` (millionths of a USD times seconds an hour).
     """
@@ -135,7 +150,10 @@ class State(NamedTuple):
     seen: Mapping[str, Seen] = {}
     serving: str | None = None
     successor: str | None = None
+    settled_at: int = 0
     moving: Move | None = None
+    extra: int = 0
+    attempts: Attempts = Attempts()
     next_move_at: int = 0
     short_since: int | None = None
     on_demand_since: int | None = None

@@ -83,7 +83,7 @@ class Settings:
 # What each mode changes of the settings above.
 PRESETS: dict[str, dict[str, Any]] = {
     DEFAULT: {},
-    STRICT: {"hedge_penalty": 60, "max_extra": 4, "hedge_on_demand": True},
+    STRICT: {"penalty": 30, "hedge_penalty": 250, "hedge_on_demand": True},
     REFERENCE: {"spread": SINGLE_REGION},
 }
 

@@ -6,36 +6,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.ledger import Pool
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy import model
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.decide import decide
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Decision
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Observations
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Quote
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Refusal
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Replica
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import State
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import REFERENCE
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import SINGLE_REGION
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import Settings
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market import STEP_SECONDS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.scores import Scores
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.simulator import NEVER
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.simulator import Instance
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.simulator import World
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.trace import Trace
 
 REFUSED = "InsufficientInstanceCapacity"
-# Only for the key of the pool: a recording sells on-demand everywhere at one price.
-ON_DEMAND_KEY = "on-demand"
-
-Decide = Callable[[State, Observations, int, Settings], Decision]
+ON_DEMAND = "on-demand"
 
 
 class FleetPolicy:
     """Observes the world for `decide` and carries out its orders. `orders` collects what was ordered, and when."""
 
-    def __init__(self, trace: Trace, settings: Settings, decide: Decide) -> None:
-        self._decide = decide
+    def __init__(self, trace: Trace, settings: Settings, *, scored: bool = True) -> None:
         self._settings = settings
         self._state = State()
         self._wake = 0
@@ -43,31 +43,28 @@ class FleetPolicy:
         self._pools = [Pool(zone.region, zone.region, zone.name, kind, model.SPOT) for zone in trace.zones]
         self._zones = {zone.name: index for index, zone in enumerate(trace.zones)}
         self._names = [zone.name for zone in trace.zones]
-        place = trace.regions[0]
-        self._on_demand = Quote(ON_DEMAND_KEY, Pool(place, place, None, kind, model.ON_DEMAND), trace.on_demand_price)
+        # A recording sells on-demand everywhere at one price: it matters in which region only where all are in one.
+        together = settings.spread == SINGLE_REGION and settings.replicas > 1
+        regions = trace.regions if together else trace.regions[:1]
+        self._on_demand = tuple(
+            Quote(f"{ON_DEMAND}/{region}", Pool(region, region, None, kind, model.ON_DEMAND), trace.on_demand_price)
+            for region in regions
+        )
+        self._bought: dict[int, str] = {}
+        self._scores = Scores(trace, settings.replicas) if settings.mode == REFERENCE and scored else None
         self._prices: list[int] = []
         self._quotes: tuple[Quote, ...] = ()
         self.orders: list[dict[str, Any]] = []
 
     def act(self, world: World) -> int:
         now = world.now
-        prices_changed = world.price != self._prices
-        if now < self._wake and not (world.lost or world.warned or world.readied or prices_changed):
-            # Capacity has changed, or an event of another kind: nothing that a fleet would be told.
-            return self._wake // STEP_SECONDS
-        if prices_changed:
+        if world.price != self._prices or self._scores:
             self._prices = list(world.price)
-            self._quotes = (
-                *(
-                    Quote(name, pool, price)
-                    for name, pool, price in zip(self._names, self._pools, world.price, strict=True)
-                ),
-                self._on_demand,
-            )
+            self._quotes = (*self._spot_quotes(world), *self._on_demand)
         refusals: tuple[Refusal, ...] = ()
         while True:
             observed = Observations(self._quotes, self._replicas(world), refusals, world.refusals_left)
-            decision = self._decide(self._state, observed, now, self._settings)
+            decision = decide(self._state, observed, now, self._settings)
             self._state = decision.state
             if not decision.actions:
                 break
@@ -76,11 +73,16 @@ class FleetPolicy:
         self._wake = min(decision.wake_at, NEVER * STEP_SECONDS)
         return -(-self._wake // STEP_SECONDS)
 
+    def _spot_quotes(self, world: World) -> Iterator[Quote]:
+        for index, (name, pool, price) in enumerate(zip(self._names, self._pools, world.price, strict=True)):
+            score = self._scores.at(world.step, index) if self._scores else None
+            yield Quote(name, pool, price, score=score)
+
     def _replicas(self, world: World) -> tuple[Replica, ...]:
         return tuple(
             Replica(
                 str(each.number),
-                self._names[each.zone] if each.zone >= 0 else ON_DEMAND_KEY,
+                self._names[each.zone] if each.zone >= 0 else self._bought[each.number],
                 each.ready_at <= world.step,
                 each.warned,
                 each.launched_at * STEP_SECONDS,
@@ -97,7 +99,7 @@ class FleetPolicy:
             zone = self._zones.get(action.key)
             for _replica in range(action.count):
                 if zone is None:
-                    world.launch_on_demand()
+                    self._bought[world.launch_on_demand().number] = action.key
                 elif world.launch_spot(zone) is None:
                     refusals.append(Refusal(action.key, REFUSED))
                     break

@@ -12,6 +12,7 @@ capacity falls below what is held, the warned and then the youngest are lost. On
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -24,6 +25,10 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.market
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.trace import Trace
 
 ON_DEMAND = -1
+# How a timeline calls it.
+ON_DEMAND_NAME = "on-demand"
+# From second, to second, and by pool the replicas that are ready and those that are starting.
+Stretch = tuple[int, int, Mapping[str, tuple[int, int]]]
 NEVER = 1 << 60
 # Failed calls in one step: more would be throttled.
 REFUSALS_A_STEP = 3
@@ -62,9 +67,16 @@ class World:
     """
 
     def __init__(
-        self, trace: Trace, replicas: int, cold_start_seconds: int, warning_seconds: int, move_cost: int
+        self,
+        trace: Trace,
+        replicas: int,
+        cold_start_seconds: int,
+        warning_seconds: int,
+        move_cost: int,
+        timeline: list[Stretch] | None = None,
     ) -> None:
         self.trace = trace
+        self.timeline = timeline
         self.replicas = replicas
         self.regions = [zone.region for zone in trace.zones]
         self.on_demand_price = trace.on_demand_price
@@ -159,12 +171,26 @@ class World:
             rates = self._account.rates(self)
             position, following = self._play(changes, position, min(wake, ready, count))
             self._account.pass_time(rates, self.step, following)
+            if self.timeline is not None:
+                self.timeline.append(self._stretch(following))
             self._account.failed_launches += self._refused_a_step * (following - self.step - 1)
             self.readied = following == ready
             self.step = following
             self.now = following * STEP_SECONDS
         self._account.close()
         return self._account
+
+    def _stretch(self, until: int) -> Stretch:
+        """What runs from this step to another."""
+        running = {}
+        for name, held in [
+            *zip((zone.name for zone in self.trace.zones), self.spot, strict=True),
+            (ON_DEMAND_NAME, self.on_demand),
+        ]:
+            if held:
+                ready = sum(each.ready_at <= self.step for each in held)
+                running[name] = (ready, len(held) - ready)
+        return self.now, until * STEP_SECONDS, running
 
     def _play(self, changes: Sequence[Change], position: int, until: int) -> tuple[int, int]:
         """Apply the changes from `position` on up to the first step that the policy hears of, or up to the step `until`. Returns

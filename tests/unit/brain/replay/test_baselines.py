@@ -12,9 +12,9 @@ from replay_kit import recording
 from replay_kit import recordings
 from replay_kit import zone
 
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.baselines.reference import Scores
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.baselines.registry import BASELINES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.baselines.registry import run_baseline
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.scores import Scores
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.simulator import Account
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.simulator import Policy
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.simulator import World

@@ -11,12 +11,14 @@ from dataclasses import replace
 from typing import Any
 from typing import NamedTuple
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import REFERENCE
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import settings_for
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.baselines.on_demand import AllOnDemand
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.baselines.one_region import OneRegion
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.baselines.reference import ReferenceRule
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.baselines.round_robin import RoundRobin
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.baselines.spothedge import SpotHedge
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.figures import figures
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.fleet import FleetPolicy
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.simulator import Policy
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.simulator import World
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.replay.trace import Trace
@@ -38,16 +40,21 @@ def _in_each_region(trace: Trace, _replicas: int) -> list[tuple[Trace, Policy]]:
     return [(replace(trace, zones=zones), OneRegion(range(len(zones)))) for zones in regions]
 
 
+def _reference(trace: Trace, replicas: int, *, scored: bool) -> Policy:
+    """Without scores every one is equal, so that the cheapest region is chosen."""
+    return FleetPolicy(trace, settings_for(replicas, REFERENCE), scored=scored)
+
+
 BASELINES: dict[str, Baseline] = {
     "on_demand": Baseline("all on-demand", _alone(lambda trace, replicas: AllOnDemand())),
     "one_region": Baseline("spot in one region, spread over its zones (mean over regions)", _in_each_region),
     "cheapest_region": Baseline(
         "reference rule without scores: cheapest region",
-        _alone(lambda trace, replicas: ReferenceRule(trace, replicas, scored=False)),
+        _alone(lambda trace, replicas: _reference(trace, replicas, scored=False)),
     ),
     "reference": Baseline(
         "reference rule: score, then price",
-        _alone(lambda trace, replicas: ReferenceRule(trace, replicas, scored=True)),
+        _alone(lambda trace, replicas: _reference(trace, replicas, scored=True)),
     ),
     "round_robin": Baseline(
         "round robin", _alone(lambda trace, replicas: RoundRobin(len(trace.zones), on_demand=False))
