@@ -227,7 +227,12 @@ def package(stage: Stage) -> None:
     (where / "ansible.cfg").write_text("")
     with local_aws.running() as aws:
         environment = {**local_aws.controller(aws), **clean, "ANSIBLE_CONFIG": str(where / "ansible.cfg")}
-        for playbook in ("ethereal.spot.validate", "ethereal.spot.site", "ethereal.spot.teardown"):
+        for playbook in (
+            "ethereal.spot.validate",
+            "ethereal.spot.replay",
+            "ethereal.spot.site",
+            "ethereal.spot.teardown",
+        ):
             stage.run(
                 *(DEV / "ansible-playbook", playbook, "-i", "inventory.yml", "-e", "teardown_data=true"),
                 cwd=where,
