@@ -111,7 +111,7 @@ def _stretched(steps: Steps, gap_seconds: int, end: int) -> list[Held]:
 
 def _neighbours(stretches: Sequence[Held]) -> Iterable[tuple[int, int]]:
     """Each stretch's beginning and the end of the one before, -1 for the first."""
-    return zip([begin for begin, _, _ in stretches], [-1, *(until for _, until, _ in stretches)], strict=False)
+    return zip([each[0] for each in stretches], [-1, *(each[1] for each in stretches)], strict=False)
 
 
 def _sums(stretches: Iterable[Held], span: int, count: int) -> list[int]:

@@ -209,7 +209,8 @@ def _sample(content: bytes) -> dict[str, Any] | None:
             and isinstance(sample["instance_types"], list)
             and sample["instance_types"]
             and all(isinstance(line, str) and 0 < len(line) <= LONGEST_LINE and line.isprintable() for line in lines)
-            and all(number is None or type(number) is int for number, _most in whole)
+            and all(number is None or isinstance(number, int) for number, _most in whole)
+            and not any(isinstance(number, bool) for number, _most in whole)
             and all(number is None or 1 <= number <= (most or number) for number, most in whole)
             and sample["capacity"] is not None
         )

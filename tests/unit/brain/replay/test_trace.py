@@ -232,7 +232,7 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
 @given(st.data())
 def test_any_damage_is_read_or_refused(data: st.DataObject) -> None:
     content = bytearray(recording())
-    for _ in range(data.draw(st.integers(1, 4))):
+    for _number in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(content) - 1))
         end = data.draw(st.integers(start, min(len(content), start + 12)))
         content[start:end] = data.draw(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -38,16 +39,16 @@ def policy(title: str, availability: float = 99.5, cost: float = 0.4) -> dict[st
     }
 
 
-POLICIES = [
+POLICIES = (
     policy("ethereal.spot, mode default"),
     policy("all on-demand", 100.0, 1.0) | {"recovery_seconds": {"p50": None, "p90": None, "max": None}},
     policy("nothing at all, and that with a title that is longer than one line has room for", 0.0, 0.0),
     policy("dear & <wide>", 99.9999, 1.7),
-]
+)
 
 
 def page(
-    days: int = 11, zones: int = 3, regions: int = 3, busy: bool = False, policies: list[dict[str, Any]] = POLICIES
+    days: int = 11, zones: int = 3, regions: int = 3, busy: bool = False, policies: Sequence[dict[str, Any]] = POLICIES
 ) -> str:
     """A made-up page; with `busy` everything changes as often as a recording can."""
     seconds = days * DAY
