@@ -35,7 +35,7 @@ class Costs:
         self._move = settings.move_cost
         self._cold = settings.cold_start_seconds
         self.loss = penalty * settings.replicas * _reference(view) * settings.gap_seconds // HOUR
-        self.risk = {key: view.risk(key) for key in view.spot_quotes}
+        self.risk = view.risks
 
     def of(self, quote: Quote, count: int, extra: int) -> int:
         """The cost of the `count`-th replica in the pool."""
@@ -75,7 +75,8 @@ def extras(view: View, costs: Costs, pools: list[Quote]) -> tuple[int, int]:
     kept = min(view.state.extra, settings.max_extra)
     if spot < kept and totals[kept] * 100 < totals[spot] * (100 + WORTH_KEEPING_PERCENT):
         spot = kept
-    if not settings.hedge_on_demand:
+    # Hours that stand by would be missed when they are needed.
+    if not settings.hedge_on_demand or settings.on_demand_max_hours is not None:
         return spot, 0
     dearer = max(0, _reference(view) - min((quote.price for quote in pools), default=0))
     dear = [total + extra * dearer for extra, total in enumerate(totals)]
@@ -87,17 +88,22 @@ def fleet_cost(view: View, costs: Costs, pools: list[Quote], extra: int) -> int:
     room = {quote.key: NEVER if view.open(quote) else view.held.get(quote.key, 0) for quote in pools}
     count = dict.fromkeys(room, 0)
     following = {quote.key: costs.of(quote, 1, extra) for quote in pools if room[quote.key]}
+    left = view.settings.replicas + extra
     total = 0
-    reference = _reference(view)
-    for _replica in range(view.settings.replicas + extra):
-        key = min(following, key=lambda key: (following[key], key), default=None)
-        if key is None:
-            total += reference
-            continue
-        total += following[key]
-        count[key] += 1
+    while left and following:
+        key = min(following, key=lambda key: (following[key], key))
+        # Between the steps in its cost a pool takes as many as it can.
+        least, most = count[key] + 1, room[key]
+        if least == extra + 1 or least == 1:
+            most = least
+        elif least <= extra:
+            most = min(most, extra)
+        taken = min(left, most - count[key])
+        total += taken * following[key]
+        count[key] += taken
+        left -= taken
         if count[key] < room[key]:
             following[key] = costs.of(view.spot_quotes[key], count[key] + 1, extra)
         else:
             del following[key]
-    return total
+    return total + left * _reference(view)

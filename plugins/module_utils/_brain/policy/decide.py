@@ -11,6 +11,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy import
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.allocation import Costs
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.allocation import extras
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.memory import learned
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import TERMINATE
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Decision
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Move
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Observations
@@ -36,6 +37,8 @@ def decide(state: State, observed: Observations, now: int, settings: Settings) -
         return decide_by_reference(state, observed, now, settings)
     state = moves.followed(fallback.accounted(state, now), observed)
     view = View(learned(state, observed, now, settings), observed, now, settings)
+    if fallback.ended(view):
+        view.state = fallback.episode(view, len(view.on_demand))
     # One replica is in one region anyway.
     if settings.spread == SINGLE_REGION and settings.replicas > 1:
         return in_one_place(view)
@@ -53,10 +56,13 @@ def spread_over_pools(view: View) -> Decision:
     held = len(view.spot) - moving
     view.state = view.state._replace(short_since=short_since(view, held), extra=extra)
 
-    held = fill_with_spot(view, costs, pools, held, target, extra, "replace")
+    held = fill_with_spot(view, costs, pools, view.on_demand_quotes, held, target, extra, "replace")
     ready = sum(replica.ready for replica in view.spot)
     cover_on_demand(view, view.on_demand_quotes, held, ready, settings.replicas + min(extra, extra_on_demand))
-    let_go(view, costs, view.spot, extra, target)
+    let_go(view, view.spot, pools, extra, target)
+    if any(action.kind == TERMINATE for action in view.actions):
+        # A move that is refused could have them bought again.
+        view.state = view.state._replace(next_move_at=max(view.state.next_move_at, now + MINUTE))
 
     state = view.state
     settled = held >= target and not moving and not view.on_demand and not view.actions

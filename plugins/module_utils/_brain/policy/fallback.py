@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import NEVER
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import ON_DEMAND
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Quote
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import State
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import DAY
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.settings import HOUR
@@ -23,6 +26,9 @@ def accounted(state: State, now: int) -> State:
     """The state with the on-demand seconds since the last decision paid, on the day that they fall on."""
     rate = sum(replica.price for replica in state.seen.values() if replica.market == ON_DEMAND)
     elapsed = max(0, now - state.decided_at)
+    if state.short_since is not None and state.short_since > now:
+        # The clock was put back.
+        state = state._replace(short_since=now)
     day = now // DAY
     if day > state.day:
         return state._replace(day=day, spent=rate * min(now - day * DAY, elapsed))
@@ -50,12 +56,12 @@ def allowed(view: View, wanted: int) -> int:
     return most
 
 
-def possible(view: View) -> bool:
-    """Whether one more on-demand replica could be launched now."""
+def price_of_one_more(view: View, quotes: Iterable[Quote]) -> int:
+    """What one more on-demand replica in those pools would cost an hour; NEVER where none could be launched now."""
     running = len(view.on_demand)
     if ended(view) or allowed(view, running + 1) <= running:
-        return False
-    return any(view.open(quote) for quote in view.on_demand_quotes)
+        return NEVER
+    return min((quote.price for quote in quotes if view.open(quote)), default=NEVER)
 
 
 def ended(view: View) -> bool:

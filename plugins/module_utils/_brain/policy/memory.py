@@ -58,6 +58,7 @@ def learned(state: State, observed: Observations, now: int, settings: Settings) 
     entries = state.ledger
     quotes = {quote.key: quote for quote in observed.quotes}
     seen = {replica.number: _seen(replica, quotes, state) for replica in observed.replicas}
+    since = {replica.number: replica.since for replica in observed.replicas}
 
     if now > state.decided_at:
         alive: dict[str, int] = {}
@@ -78,14 +79,18 @@ def learned(state: State, observed: Observations, now: int, settings: Settings) 
         if number not in state.seen:
             if after.warned and after.market == SPOT:
                 _lost(memories, after.key, now, settings)
-            elif entries and after.key in quotes:
+                continue
+            if after.market == SPOT:
+                memory = memories.get(after.key, Memory(at=now))
+                memories[after.key] = memory._replace(up_since=min(memory.up_since, since[number]))
+            if entries and after.key in quotes:
                 entries = ledger.succeed(entries, quotes[after.key].pool, now)
     for refusal in observed.refusals:
         if refusal.key not in quotes:
             continue
         entries = ledger.record(entries, quotes[refusal.key].pool, refusal.code, refusal.message, now, RETRY)
         if is_shortage(told_code(refusal.code, refusal.message)):
-            memories[refusal.key] = memories.get(refusal.key, Memory(at=now))._replace(down_at=now)
+            memories[refusal.key] = memories.get(refusal.key, Memory(at=now))._replace(down_at=now, up_since=NEVER)
     return state._replace(memories=memories, ledger=entries, seen=seen, decided_at=max(now, state.decided_at))
 
 
@@ -101,7 +106,7 @@ def _seen(replica: Replica, quotes: Mapping[str, Quote], state: State) -> Seen:
 def _lived(memories: dict[str, Memory], key: str, seconds: int, now: int, settings: Settings) -> None:
     memory = memories.get(key, Memory(at=now))
     losses, exposure = faded(memory, now, settings)
-    memories[key] = Memory(losses, exposure + seconds, now, memory.down_at, memory.cool_until)
+    memories[key] = memory._replace(losses=losses, exposure=exposure + seconds, at=now)
 
 
 def _lost(memories: dict[str, Memory], key: str, now: int, settings: Settings) -> None:
@@ -114,7 +119,7 @@ def _cooled(memories: dict[str, Memory], key: str, now: int, settings: Settings)
     """A warned replica is gone now: its pool has had nothing left until now."""
     memory = memories.get(key, Memory(at=now))
     until = max(memory.cool_until, now + settings.cooldown_seconds - settings.warning_seconds)
-    memories[key] = memory._replace(down_at=now, cool_until=until)
+    memories[key] = memory._replace(down_at=now, cool_until=until, up_since=NEVER)
 
 
 def hazards(state: State, quotes: Mapping[str, Quote], now: int, settings: Settings) -> dict[str, int]:

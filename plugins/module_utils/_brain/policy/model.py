@@ -97,7 +97,8 @@ class Action(NamedTuple):
 class Memory(NamedTuple):
     """What is remembered of one pool: losses (in thousandths) and seconds of replicas alive, both fading, as of `at`.
 
-    `down_at` is when it last refused or lost, `cool_until` how long it is left alone after a loss.
+    `down_at` is when it last refused or lost, `cool_until` how long it is left alone after a loss, `up_since` since when it is known to
+    have had capacity all the time (NEVER: not known).
     """
 
     losses: int = 0
@@ -105,6 +106,7 @@ class Memory(NamedTuple):
     at: int = 0
     down_at: int = -NEVER
     cool_until: int = 0
+    up_since: int = NEVER
 
 
 class Seen(NamedTuple):

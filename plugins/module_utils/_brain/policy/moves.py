@@ -27,11 +27,8 @@ def followed(state: State, observed: Observations) -> State:
         return state
     numbers = move.numbers
     if numbers is None:
-        numbers = tuple(
-            replica.number
-            for replica in observed.replicas
-            if replica.key == move.key and replica.number not in state.seen
-        )
+        launched = (each.number for each in observed.replicas if each.key == move.key and each.number not in state.seen)
+        numbers = tuple(sorted(launched))
     on_their_way = {each.number for each in observed.replicas if not each.ready and not each.warned}
     numbers = tuple(number for number in numbers if number in on_their_way)
     return state._replace(moving=Move(move.key, numbers) if numbers else None)

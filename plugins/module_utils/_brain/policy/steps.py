@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy import fallback
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.allocation import Costs
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.allocation import extras
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import LAUNCH
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import NEVER
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Decision
@@ -21,13 +22,20 @@ MINUTE = 60
 
 
 def fill_with_spot(
-    view: View, costs: Costs, quotes: Iterable[Quote], held: int, target: int, extra: int, rule: str
+    view: View,
+    costs: Costs,
+    quotes: Iterable[Quote],
+    on_demand: Iterable[Quote],
+    held: int,
+    target: int,
+    extra: int,
+    rule: str,
 ) -> int:
     """Order what is missing of the target in those of the pools where one more is cheapest. Returns how many are held then.
 
-    Not above the price of on-demand, where that may be had.
+    Not above the price at which one of the on-demand pools would take it.
     """
-    ceiling = view.on_demand_price if fallback.possible(view) else NEVER
+    ceiling = fallback.price_of_one_more(view, on_demand)
     wanted = view.settings.replicas
     while held < target:
         following = {
@@ -51,11 +59,13 @@ def cover_on_demand(view: View, quotes: Iterable[Quote], held: int, ready: int, 
     """Cover on demand what spot does not hold, within the bounds; let go what ready spot replicas have taken over."""
     missing = max(0, wanted - held)
     most = 0 if fallback.ended(view) else fallback.allowed(view, max(missing, wanted - ready))
-    rule = "spot serves again" if most >= wanted - ready else "bound of on-demand reached"
-    # Those that do not serve yet first, then the youngest.
-    surplus = sorted(view.on_demand, key=lambda each: (each.ready, -each.since, each.number))
-    for replica in surplus[: max(0, len(surplus) - most)]:
-        view.terminate(replica, rule)
+    bound = most < wanted - ready
+    # Whether spot takes over is known when the launches that were just ordered have been answered.
+    if bound or not view.ordered:
+        # Those that do not serve yet first, then the youngest.
+        surplus = sorted(view.on_demand, key=lambda each: (each.ready, -each.since, each.number))
+        for replica in surplus[: max(0, len(surplus) - most)]:
+            view.terminate(replica, "bound of on-demand reached" if bound else "spot serves again")
     running = len(view.on_demand)
     for quote in sorted(quotes, key=lambda quote: (quote.price, quote.key)):
         if running >= min(missing, most):
@@ -65,19 +75,28 @@ def cover_on_demand(view: View, quotes: Iterable[Quote], held: int, ready: int, 
     view.state = fallback.episode(view, running)
 
 
-def let_go(view: View, costs: Costs, replicas: Iterable[Replica], extra: int, target: int) -> None:
-    """Terminate ready ones of the replicas beyond the target, the dearest first, of equals the youngest."""
+def let_go(view: View, replicas: Iterable[Replica], pools: list[Quote], extra: int, target: int) -> bool:
+    """Terminate ready ones of the replicas beyond the target, the dearest first, of equals the youngest. Returns whether any.
+
+    What would be bought again as soon as it is gone stays: a pool that is held counts as room, and its region as paid for.
+    """
     ready = [replica for replica in replicas if replica.ready]
-    surplus = len(ready) - target
-    while surplus > 0:
+    after = view.copy()
+    costs = Costs(after, view.settings.penalty)
+    surplus: list[Replica] = []
+    while len(ready) > target:
         last = costs.of_last(extra)
         quoted = [replica for replica in ready if replica.key in last]
         if not quoted:
             break
         worst = max(quoted, key=lambda each: (last[each.key], each.since, each.number))
         ready.remove(worst)
-        view.terminate(worst, "another serves in its place")
-        surplus -= 1
+        surplus.append(worst)
+        after.terminate(worst, "another serves in its place")
+    if not surplus or extras(after, Costs(after, view.settings.hedge_penalty), pools)[0] > extra:
+        return
+    for replica in surplus:
+        view.terminate(replica, "another serves in its place")
 
 
 def concluded(view: View, held: int, target: int, look_at: int) -> Decision:

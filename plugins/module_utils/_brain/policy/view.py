@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from copy import copy
+from functools import cached_property
+
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.ledger import barred
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.ledger import keys_of
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.ledger import throttled_until
@@ -16,6 +19,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import SPOT
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import TERMINATE
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Action
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Memory
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Observations
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Quote
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.policy.model import Replica
@@ -48,10 +52,25 @@ class View:
         self.held: dict[str, int] = {}
         for replica in self.spot:
             self.held[replica.key] = self.held.get(replica.key, 0) + 1
-        self.regions = {self.quotes[each.key].pool.region for each in observed.replicas if each.key in self.quotes}
+        self.paid = list(observed.replicas)
         self.hourly = sum(seen[each.number].price for each in observed.replicas)
         self.hazard = hazards(state, self.spot_quotes, now, settings)
         self._bars: dict[str, int] = {}
+
+    def copy(self) -> View:
+        """The same, to try orders on."""
+        other = copy(self)
+        for name in ("actions", "spot", "on_demand", "paid"):
+            setattr(other, name, list(getattr(self, name)))
+        for name in ("ordered", "held"):
+            setattr(other, name, dict(getattr(self, name)))
+        other.__dict__.pop("regions", None)
+        return other
+
+    @cached_property
+    def regions(self) -> set[str]:
+        """The regions in which replicas are paid for."""
+        return {self.quotes[each.key].pool.region for each in self.paid if each.key in self.quotes}
 
     # What stands against a launch.
 
@@ -84,14 +103,18 @@ class View:
         """Whether a launch in the pool may be tried now."""
         return quote.data_ready and self.barred_until(quote.key) <= self.now and self.room(quote) > 0
 
+    @cached_property
+    def risks(self) -> dict[str, int]:
+        """The risk of every spot pool."""
+        return {key: self.risk(key) for key in self.spot_quotes}
+
     def risk(self, key: str) -> int:
         """Expected losses of a replica in the pool an hour, in thousandths: capacity that has lasted will last."""
-        memory = self.state.memories.get(key)
-        if memory is not None and memory.down_at >= 0:
+        memory = self.state.memories.get(key, Memory())
+        if memory.down_at >= 0:
             factor = by_age(self.now - memory.down_at)
         else:
-            oldest = min((each.since for each in self.spot if each.key == key), default=self.now)
-            factor = min(1000, by_age(self.now - oldest))
+            factor = min(1000, by_age(self.now - memory.up_since)) if memory.up_since < NEVER else 1000
         return self.hazard[key] * factor // 1000
 
     # Orders.
@@ -112,6 +135,8 @@ class View:
 
     def terminate(self, replica: Replica, rule: str) -> None:
         self.actions.append(Action(TERMINATE, replica.key, 1, replica.number, rule))
+        self.paid.remove(replica)
+        self.__dict__.pop("regions", None)
         if replica in self.spot:
             self.spot.remove(replica)
             self.held[replica.key] -= 1
