@@ -139,7 +139,7 @@ def judges(stage: Stage) -> None:
 
 
 def unit(stage: Stage) -> None:
-    stage.run(DEV / "pytest", "-n", "2", "tests/unit")
+    stage.run(DEV / "pytest", "-n", "2", "-m", "not slow", "tests/unit")
 
 
 def sandbox(stage: Stage) -> None:
@@ -264,7 +264,7 @@ def newest_core(stage: Stage) -> None:
     if not need(stage, "py313", "3.13"):
         return
     tools = ROOT / ".venvs/py313/bin"
-    stage.run(tools / "pytest", "-n", "2", "tests/unit")
+    stage.run(tools / "pytest", "-n", "2", "-m", "not slow", "tests/unit")
     tree = collection_tree.make("sanity-newest", site_packages("py313"))
     _sanity(stage, tools, tree, "3.13")
 
@@ -291,6 +291,7 @@ def importer(stage: Stage) -> None:
 
 def slow(stage: Stage) -> None:
     stage.run(DEV / "pytest", "-m", "slow", "tests/sandbox")
+    stage.run(DEV / "pytest", "-n", "2", "-m", "slow", "tests/unit")
 
 
 # The longest first: two run at a time, and the last should be short.
