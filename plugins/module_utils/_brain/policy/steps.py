@@ -33,11 +33,14 @@ def fill_with_spot(
 ) -> int:
     """Order what is missing of the target in those of the pools where one more is cheapest. Returns how many are held then.
 
-    Not above the price at which one of the on-demand pools would take it.
+    Not above the price at which one of the on-demand pools would take it, or has taken it already.
     """
-    ceiling = fallback.price_of_one_more(view, on_demand)
+    keys = {quote.key for quote in on_demand}
+    running = [view.state.seen[each.number].price for each in view.on_demand if each.key in keys]
+    one_more = fallback.price_of_one_more(view, on_demand)
     wanted = view.settings.replicas
     while held < target:
+        ceiling = one_more if held + len(running) < wanted else min([one_more, *running])
         following = {
             quote.key: costs.of(quote, view.held.get(quote.key, 0) + view.ordered.get(quote.key, 0) + 1, extra)
             for quote in quotes
@@ -50,6 +53,8 @@ def fill_with_spot(
         key = min(following, key=lambda key: (following[key], key))
         # Together what belongs together: without extras one pool for all, with them as many as they cover.
         count = max(1, extra - view.held.get(key, 0) - view.ordered.get(key, 0)) if extra else target - held
+        if view.spot_quotes[key].price >= min([one_more, *running]):
+            count = min(count, wanted - held - len(running))
         why = rule if held < wanted else "hedge"
         held += view.launch(view.spot_quotes[key], min(count, target - held), why)
     return held
