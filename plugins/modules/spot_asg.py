@@ -20,9 +20,7 @@ description:
   - Instance types that are not offered in the subnets' zones are left out with a warning; the module fails if none is
     left.
   - Options are checked, against the account too, before anything is changed.
-  - What is not an option here, such as health checks (EC2, with a grace period of 300 seconds) and termination policies
-    (oldest launch template, then allocation strategy), is set at creation and left alone later. Lifecycle hooks, tags
-    and policies of others stay.
+  - What is not an option here is left alone, suspended processes too. Lifecycle hooks, tags and policies of others stay.
   - Needs the IAM actions C(autoscaling:DescribeAutoScalingGroups), C(autoscaling:DescribeScalingActivities),
     C(ec2:DescribeLaunchTemplates), C(ec2:DescribeLaunchTemplateVersions), C(ec2:DescribeImages), C(ec2:DescribeSubnets),
     C(ec2:DescribeRouteTables), C(ec2:DescribeSecurityGroups), C(ec2:DescribeInstances), C(ec2:DescribeInstanceTypes),
@@ -87,6 +85,7 @@ options:
       - The subnets, all of one VPC. Required to create a fleet.
     type: list
     elements: str
+    aliases: [vpc_zone_identifier]
   allow_public_subnets:
     description:
       - Accept subnets that route everything to an internet gateway. The instances have no public address even so.
@@ -184,6 +183,41 @@ options:
       - Put ECS's own mark on the group, as a capacity provider needs it. V(false) leaves the mark as it is.
     type: bool
     default: false
+  max_instance_lifetime:
+    description:
+      - After how many seconds an instance is replaced, from 86400 to 31536000. V(0) is never.
+      - V(604800) if the fleet is created without, V(0) with O(on_demand_only=true) or O(capacity_owner=placement).
+    type: int
+  health_check_type:
+    description:
+      - Whether a load balancer's health checks count beside EC2's. V(EC2) if the fleet is created without.
+    type: str
+    choices: [EC2, ELB]
+  health_check_grace_period:
+    description:
+      - For how many seconds after its launch an instance's failed health checks do not count, from 0 to 7200. V(300) if
+        the fleet is created without.
+    type: int
+    aliases: [health_check_period]
+  termination_policies:
+    description:
+      - By what instances are chosen to be terminated, asked in this order; AWS's names, or the ARN of a Lambda function.
+      - V([OldestLaunchTemplate, AllocationStrategy]) if the fleet is created without.
+    type: list
+    elements: str
+  environment:
+    description:
+      - The tag C(Environment). V(production) if the fleet is created without, no tag with O(on_demand_only=true) or
+        O(capacity_owner=placement). An empty string sets none.
+    type: str
+  cost_center:
+    description:
+      - The tag C(CostCenter), as O(environment). V(HPC-Engineering) if the fleet is created without.
+    type: str
+  project:
+    description:
+      - The tag C(Project), as O(environment). V(Ethereal-Cloud-Systems) if the fleet is created without.
+    type: str
   tags:
     description:
       - Tags of group, launch template, instances, volumes and network interfaces. Other tags stay.
@@ -239,6 +273,15 @@ EXAMPLES = r"""
     desired_capacity: 10
     tags:
       team: ml
+
+- name: Say whose costs they are, and replace instances every day
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    environment: staging
+    cost_center: Research-ML
+    project: folding
+    max_instance_lifetime: 86400
 
 - name: Change one thing and repeat nothing
   ethereal.spot.spot_asg:
@@ -329,6 +372,11 @@ changes:
       description: Its value after.
       type: raw
   sample: [{kind: update_group, what: desired_capacity, before: 5, after: 10}]
+fleet_id:
+  description: The name of the fleet.
+  returned: O(state=present)
+  type: str
+  sample: gpu-fleet
 failures:
   description: The launches that fail, as in RV(reasons).
   returned: when waiting for instances failed
@@ -361,6 +409,11 @@ instances:
   returned: when waiting for instances failed
   type: list
   elements: dict
+launch_template_arn:
+  description: The ARN of the launch template.
+  returned: O(state=present)
+  type: str
+  sample: arn:aws:ec2:us-east-1:123456789012:launch-template/lt-0123456789abcdef0
 launch_template_id:
   description: The id of the launch template.
   returned: O(state=present)
@@ -419,6 +472,23 @@ reasons:
       first: "2026-01-01T10:00:00+00:00"
       time: "2026-01-01T10:02:00+00:00"
       count: 3
+security_group_id:
+  description: The first security group of the instances.
+  returned: O(state=present)
+  type: str
+  sample: sg-0123456789abcdef0
+security_group_ids:
+  description: The security groups of the instances.
+  returned: O(state=present)
+  type: list
+  elements: str
+  sample: [sg-0123456789abcdef0]
+subnet_ids:
+  description: The subnets of the group.
+  returned: O(state=present)
+  type: list
+  elements: str
+  sample: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]
 """
 
 from typing import Any
@@ -445,8 +515,9 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import check_fleet_name
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import given_fleet
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import whole_fleet
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_report import describe
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import HEALTH_CHECK_TYPES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import missing
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import KNOWN_AFTER_APPLY
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
@@ -461,7 +532,7 @@ ARGUMENTS = {
     "instance_type": {"type": "str"},
     "fallback_instance_type": {"type": "str"},
     "security_group_ids": {"type": "list", "elements": "str", "aliases": ["security_group_id"]},
-    "subnet_ids": {"type": "list", "elements": "str"},
+    "subnet_ids": {"type": "list", "elements": "str", "aliases": ["vpc_zone_identifier"]},
     "allow_public_subnets": {"type": "bool", "default": False},
     "kms_key_arn": {"type": "str", "no_log": False},
     "disk_size": {"type": "int"},
@@ -481,6 +552,13 @@ ARGUMENTS = {
     "capacity_owner": {"type": "str", "choices": list(OWNERS)},
     "capacity_rebalance": {"type": "bool"},
     "ecs_managed": {"type": "bool", "default": False},
+    "max_instance_lifetime": {"type": "int"},
+    "health_check_type": {"type": "str", "choices": list(HEALTH_CHECK_TYPES)},
+    "health_check_grace_period": {"type": "int", "aliases": ["health_check_period"]},
+    "termination_policies": {"type": "list", "elements": "str"},
+    "environment": {"type": "str"},
+    "cost_center": {"type": "str"},
+    "project": {"type": "str"},
     "tags": {"type": "dict"},
     "wait": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 600},
@@ -515,7 +593,7 @@ def ensure_present(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]
     changes, fleet, data = plan(module, clients, given, current)
     if module.check_mode:
         after = fleet_plan.view_after(current, fleet, data) if changes else before
-        return {**report(module, changes, before, after), **describe(module, current, after), "reasons": []}
+        return {**report(module, changes, before, after), **describe(name, current, after), "reasons": []}
     if current["deleting"]:
         wait_group_gone(clients("autoscaling"), name, params["wait_timeout"], PACE)
     known = known_activities(clients("autoscaling"), name) if params["wait"] and current["group"] else set()
@@ -539,7 +617,7 @@ def ensure_present(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]
         reasons = standing_failures(autoscaling.describe_activities(clients("autoscaling"), name))
     return {
         **report(module, changes, before, after),
-        **describe(module, current, after),
+        **describe(name, current, after),
         "reasons": [failure.public() for failure in reasons],
     }
 
@@ -572,23 +650,6 @@ def report(
     if module._diff:
         result["diff"] = {"before": before, "after": after}
     return result
-
-
-def describe(module: AnsibleAWSModule, current: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    name, group, chosen = module.params["name"], current["group"], after["launch_template"]
-    arn = group["AutoScalingGroupARN"] if group else KNOWN_AFTER_APPLY
-    latest = (current["template"] or {}).get("LatestVersionNumber", chosen["version"])
-    if chosen["version"] == KNOWN_AFTER_APPLY:
-        latest = KNOWN_AFTER_APPLY
-    sizes = {"min": after["min_size"], "max": after["max_size"], "desired": after["desired_capacity"]}
-    instances = [member["InstanceId"] for member in group.get("Instances", [])] if group else []
-    return {
-        "asg_arn": arn,
-        "capacity_config": sizes,
-        "group": {"arn": arn, "instances": instances, "launch_template": {**chosen, "name": name}, "name": name},
-        "launch_template_id": chosen["id"],
-        "launch_template_latest_version": latest,
-    }
 
 
 def main() -> None:

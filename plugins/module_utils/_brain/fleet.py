@@ -17,6 +17,9 @@ from typing import Any
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import SETTINGS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import WEEK
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import given_settings
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import KNOWN_AFTER_APPLY
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import is_unknown
 
@@ -60,8 +63,21 @@ CREATION_DEFAULTS: dict[str, Any] = {
     "root_device_name": None,
     "spot_strategy": SPOT_STRATEGIES[0],
     "user_data": None,
+    **{option: setting.default for option, setting in SETTINGS.items()},
 }
-CREATION_SIZES = {"on_demand_base": 2, "min_size": 2, "desired_capacity": 10, "max_size": 50}
+CREATION_SIZES = {
+    "on_demand_base": 2,
+    "min_size": 2,
+    "desired_capacity": 10,
+    "max_size": 50,
+    "max_instance_lifetime": WEEK,
+}
+# Options that are tags: the key, and the value of a fleet that is created without, under the same owners as the sizes.
+TAG_OPTIONS = {
+    "environment": ("Environment", "production"),
+    "cost_center": ("CostCenter", "HPC-Engineering"),
+    "project": ("Project", "Ethereal-Cloud-Systems"),
+}
 TEMPLATE_OPTIONS = frozenset(
     {
         "ami_id",
@@ -130,6 +146,7 @@ def given_fleet(params: dict[str, Any], region: str, *, check_mode: bool) -> dic
             given[option] = check(value, option)
     given.update(_given_types(params))
     given.update(_given_numbers(params))
+    given.update(given_settings(params))
     for option in ("capacity_owner", "capacity_rebalance", "spot_strategy"):
         if params.get(option) is not None:
             given[option] = params[option]
@@ -140,8 +157,7 @@ def given_fleet(params: dict[str, Any], region: str, *, check_mode: bool) -> dic
     if params.get("bootstrap_script") is not None:
         text = checks.check_user_data(params["bootstrap_script"], "bootstrap_script")
         given["user_data"] = base64.b64encode(text.encode()).decode() or None
-    if params.get("tags") is not None:
-        given["tags"] = check_fleet_tags(params["tags"])
+    given.update(_given_tags(params))
     for option in ("ecs_managed", "refresh_image"):
         if params.get(option):
             given[option] = True
@@ -170,6 +186,24 @@ def _given_types(params: dict[str, Any]) -> dict[str, Any]:
     return {"instance_types": checks.check_instance_types(pair, "instance_type")} if pair else {}
 
 
+def _given_tags(params: dict[str, Any]) -> dict[str, Any]:
+    """`tags` if any is given, and `default_tags` for those that stand for a tag and are not."""
+    tags = dict(params["tags"]) if params.get("tags") is not None else {}
+    defaults = {}
+    for option, (key, default) in TAG_OPTIONS.items():
+        value = params.get(option)
+        if value is None:
+            defaults[key] = default
+        elif key in tags and str(tags[key]) != value:
+            raise InputError(option, value, f"contradicts tags, whose {key} is {tags[key]!r}")
+        elif value:
+            tags[key] = value
+    given: dict[str, Any] = {"default_tags": defaults}
+    if tags or params.get("tags") is not None:
+        given["tags"] = check_fleet_tags(tags)
+    return given
+
+
 def _given_numbers(params: dict[str, Any]) -> dict[str, Any]:
     limits = {
         "desired_capacity": (0, LARGEST_GROUP),
@@ -195,13 +229,18 @@ def whole_fleet(given: dict[str, Any], current: dict[str, Any] | None, *, on_dem
     `current` is None when the group does not exist. Raises InputError where the options, alone or with what stands,
     contradict each other or the owner of the group's size.
     """
+    given = dict(given)
+    default_tags = given.pop("default_tags", {})
     owner = given.get("capacity_owner") or (current or CREATION_DEFAULTS)["capacity_owner"]
     if current is None:
         for option in REQUIRED_AT_CREATION:
             if option not in given:
                 raise InputError(option, None, "is required to create a fleet")
-        sizes = EMPTY_SIZES if on_demand_only or owner == PLACEMENT else CREATION_SIZES
-        fleet = {**CREATION_DEFAULTS, **sizes, "image_id": None, "image_parameter": None, "tags": {}, **given}
+        empty = on_demand_only or owner == PLACEMENT
+        sizes = EMPTY_SIZES if empty else CREATION_SIZES
+        fleet = {**CREATION_DEFAULTS, **sizes, "image_id": None, "image_parameter": None, **given}
+        fleet["tags"] = check_fleet_tags({**({} if empty else default_tags), **given.get("tags", {})})
+        new_tags = fleet["tags"]
     else:
         fleet = {**current, **given, "tags": {**current["tags"], **given.get("tags", {})}}
         if not fleet["instance_types"]:
@@ -210,6 +249,7 @@ def whole_fleet(given: dict[str, Any], current: dict[str, Any] | None, *, on_dem
             fleet["iam_instance_profile"] = current["iam_instance_profile"]
         if touches_template(given):
             _fill_template(fleet)
+        new_tags = given.get("tags", {})
     fleet["capacity_owner"] = owner
     # An assertion about the image, not a property of the fleet.
     fleet["root_device_name"] = given.get("root_device_name")
@@ -218,7 +258,7 @@ def whole_fleet(given: dict[str, Any], current: dict[str, Any] | None, *, on_dem
     else:
         # Nothing is bought on the spot market: whatever strategy the group carries has no effect.
         fleet["spot_strategy"] = None
-    fleet["group_tags"] = {**given.get("tags", {}), names.TAG_CAPACITY_OWNER: owner}
+    fleet["group_tags"] = {**new_tags, names.TAG_CAPACITY_OWNER: owner}
     if given.get("ecs_managed"):
         # ECS writes its mark with an empty value; without it nothing scales out from 0 (containers-roadmap issue 935).
         fleet["group_tags"][TAG_ECS_MANAGED] = ""

@@ -11,10 +11,10 @@ from typing import Any
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import OWNERS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import PLAYBOOK
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import SETTINGS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import creation_settings
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import read_settings
 
-HEALTH_CHECK_GRACE_SECONDS = 300
-# Oldest template first, so that a new one spreads; then whatever brings the mix back to its allocation strategy.
-TERMINATION_POLICIES = ["OldestLaunchTemplate", "AllocationStrategy"]
 METRICS_GRANULARITY = "1Minute"
 
 # What UpdateAutoScalingGroup takes one by one, by the fleet's names; the rest is the mixed-instances policy.
@@ -24,6 +24,7 @@ PLAIN_FIELDS = {
     "max_size": "MaxSize",
     "min_size": "MinSize",
     "subnet_ids": "VPCZoneIdentifier",
+    **{option: setting.field for option, setting in SETTINGS.items()},
 }
 POLICY_FIELDS = ("instance_types", "on_demand_base", "on_demand_percentage_above_base", "spot_strategy")
 
@@ -47,6 +48,7 @@ def read_group(group: dict[str, Any]) -> dict[str, Any]:
         "on_demand_percentage_above_base": percentage,
         "spot_strategy": split.get("SpotAllocationStrategy", "lowest-price") if percentage < 100 else None,
         "subnet_ids": sorted(filter(None, (group.get("VPCZoneIdentifier") or "").split(","))),
+        **read_settings(group),
     }
 
 
@@ -93,15 +95,13 @@ def create_request(name: str, fleet: dict[str, Any], template_id: str, version: 
         "AutoScalingGroupName": name,
         "CapacityRebalance": fleet["capacity_rebalance"],
         "DesiredCapacity": fleet["desired_capacity"],
-        "HealthCheckGracePeriod": HEALTH_CHECK_GRACE_SECONDS,
-        "HealthCheckType": "EC2",
         "MaxSize": fleet["max_size"],
         "MinSize": fleet["min_size"],
         "MixedInstancesPolicy": build_policy(fleet, template_id, version),
         "NewInstancesProtectedFromScaleIn": False,
         "Tags": build_tags(name, fleet["group_tags"]),
-        "TerminationPolicies": TERMINATION_POLICIES,
         "VPCZoneIdentifier": ",".join(fleet["subnet_ids"]),
+        **creation_settings(fleet),
     }
 
 
@@ -111,9 +111,12 @@ def update_request(
     """UpdateAutoScalingGroup for the fields that change and nothing else."""
     request: dict[str, Any] = {"AutoScalingGroupName": name}
     for field in sorted(fields):
-        if field in PLAIN_FIELDS:
-            value = fleet[field]
-            request[PLAIN_FIELDS[field]] = ",".join(value) if field == "subnet_ids" else value
+        if field == "subnet_ids":
+            request[PLAIN_FIELDS[field]] = ",".join(fleet[field])
+        elif field in SETTINGS:
+            request[PLAIN_FIELDS[field]] = SETTINGS[field].build(fleet[field])
+        elif field in PLAIN_FIELDS:
+            request[PLAIN_FIELDS[field]] = fleet[field]
         else:
             request["MixedInstancesPolicy"] = build_policy(fleet, template_id, version)
     return request

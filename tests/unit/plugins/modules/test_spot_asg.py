@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable
 from datetime import UTC
 from datetime import datetime
@@ -15,167 +13,35 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.autoscaling.models import AutoScalingBackend
-from moto.autoscaling.models import FakeAutoScalingGroup
-from moto.ec2.models.launch_templates import LaunchTemplate
-from moto.ec2.models.launch_templates import LaunchTemplateBackend
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscaling
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import launch_templates
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
 from ansible_collections.ethereal.spot.plugins.modules import spot_asg
-
-REGION = "us-east-1"
-CANARY = "#!/bin/bash\necho canary-5f2c91\n"
-ENCODED = base64.b64encode(CANARY.encode()).decode()
-KNOWN_AFTER_APPLY = "(known after apply)"
-IMAGE = "ami-0123456789abcdef0"
-NEWER_IMAGE = "ami-0123456789abcdef1"
-ARM_IMAGE = "ami-0123456789abcdefa"
-PARAMETER = "/ethereal/image_id"
-
-
-def image(image_id: str, snapshot: str, architecture: str = "x86_64", root: str = "/dev/sda1") -> dict[str, Any]:
-    """An image with a root of 30 GiB and a data volume, both from snapshots and not encrypted."""
-    return {
-        "Architecture": architecture,
-        "BlockDeviceMappings": [
-            {
-                "DeviceName": "/dev/sdc",
-                "Ebs": {"Encrypted": False, "SnapshotId": snapshot, "VolumeSize": 8, "VolumeType": "gp2"},
-            },
-            {
-                "DeviceName": root,
-                "Ebs": {"Encrypted": False, "SnapshotId": snapshot, "VolumeSize": 30, "VolumeType": "gp2"},
-            },
-        ],
-        "ImageId": image_id,
-        "RootDeviceName": root,
-        "RootDeviceType": "ebs",
-        "State": "available",
-    }
-
-
-class World:
-    """A VPC with two private subnets and a public one, a security group, a key, and another VPC."""
-
-    def __init__(self) -> None:
-        self.ec2 = boto3.client("ec2", REGION)
-        self.autoscaling = boto3.client("autoscaling", REGION)
-        self.vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        self.subnets = [self._subnet(self.vpc, "10.0.0.0/24", "a"), self._subnet(self.vpc, "10.0.1.0/24", "b")]
-        self.public = self._subnet(self.vpc, "10.0.2.0/24", "c")
-        gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-        self.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self.vpc)
-        table = self.ec2.create_route_table(VpcId=self.vpc)["RouteTable"]["RouteTableId"]
-        self.ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
-        self.ec2.associate_route_table(RouteTableId=table, SubnetId=self.public)
-        self.security_group = self._security_group(self.vpc)
-        self.other_vpc = self.ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
-        self.other_subnet = self._subnet(self.other_vpc, "10.1.0.0/24", "a")
-        self.other_security_group = self._security_group(self.other_vpc)
-        volume = self.ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=8)["VolumeId"]
-        self.snapshot = self.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
-        self.kms = boto3.client("kms", REGION)
-        self.key = self.kms.create_key()["KeyMetadata"]["Arn"]
-
-    def _subnet(self, vpc: str, cidr: str, zone: str) -> str:
-        made = self.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=f"{REGION}{zone}")
-        return made["Subnet"]["SubnetId"]
-
-    def _security_group(self, vpc: str) -> str:
-        return self.ec2.create_security_group(VpcId=vpc, GroupName="nodes", Description="nodes")["GroupId"]
-
-    def options(self, **changed: Any) -> dict[str, Any]:
-        given = {
-            "region": REGION,
-            "name": "gpu-fleet",
-            "ami_id": IMAGE,
-            "bootstrap_script": CANARY,
-            "desired_capacity": 3,
-            "iam_instance_profile": "gpu-fleet-node",
-            "instance_types": ["g4dn.xlarge", "g5.xlarge"],
-            "kms_key_arn": self.key,
-            "security_group_ids": [self.security_group],
-            "subnet_ids": self.subnets,
-            "tags": {"team": "ml", "ethereal-spot:place": "east"},
-            **changed,
-        }
-        return {option: value for option, value in given.items() if value is not None}
-
-    def group(self) -> dict[str, Any]:
-        return self.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["gpu-fleet"])["AutoScalingGroups"][
-            0
-        ]
-
-    def versions(self) -> list[dict[str, Any]]:
-        answer = self.ec2.describe_launch_template_versions(LaunchTemplateName="gpu-fleet")
-        return sorted(answer["LaunchTemplateVersions"], key=lambda item: item["VersionNumber"])
-
-
-def mend_moto(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where moto 5.2.5 differs from AWS in what these tests look at."""
-    create = LaunchTemplateBackend.create_launch_template
-    update = FakeAutoScalingGroup.update
-
-    def create_template(self: Any, name: str, description: str, data: dict[str, Any], tag_spec: Any) -> Any:
-        # moto writes the template's own tags into its data.
-        kept = [item for item in data.get("TagSpecifications", []) if item["ResourceType"] != "launch-template"]
-        return create(self, name, description, {**data, "TagSpecifications": kept}, tag_spec)
-
-    def enable_metrics(self: Any, name: str, metrics: list[str]) -> None:
-        # moto enables none where AWS enables all: when no metric is named.
-        self.autoscaling_groups[name].metrics = metrics or ["GroupInServiceInstances"]
-
-    def update_group(self: Any, **arguments: Any) -> None:
-        # moto drops the policy where AWS keeps what is not given.
-        policy = self.mixed_instances_policy
-        update(self, **arguments)
-        self.mixed_instances_policy = self.mixed_instances_policy or policy
-
-    monkeypatch.setattr(LaunchTemplateBackend, "create_launch_template", create_template)
-    monkeypatch.setattr(AutoScalingBackend, "enable_metrics_collection", enable_metrics)
-    monkeypatch.setattr(FakeAutoScalingGroup, "update", update_group)
-    # moto shows the template's tags as they were at its creation.
-    tags = property(lambda self: self.get_tags(), lambda self, value: None)
-    monkeypatch.setattr(LaunchTemplate, "tags", tags, raising=False)
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import ARM_IMAGE
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import CANARY
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import ENCODED
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import IMAGE
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import KNOWN_AFTER_APPLY
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import NEWER_IMAGE
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import PARAMETER
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import REGION
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import World
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import image
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import make_world
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import plain
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import runner
 
 
 @pytest.fixture
 def world(aws: None, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    mend_moto(monkeypatch)
-    monkeypatch.setattr(spot_asg, "PACE", Pace(delay=0.01))
-
-    made = World()
-
-    def images(params: dict[str, Any], region: str) -> dict[str, Any]:
-        known = {name: image(name, made.snapshot) for name in (IMAGE, NEWER_IMAGE)}
-        known[ARM_IMAGE] = image(ARM_IMAGE, made.snapshot, "arm64")
-        return {"Images": [known[name] for name in params["ImageIds"] if name in known]}
-
-    recorder.answer("ec2", "DescribeImages", images)
-    return made
+    return make_world(recorder, monkeypatch)
 
 
 @pytest.fixture
 def run(run_module: Callable[..., Any]) -> Callable[..., Any]:
-    def go(options: dict[str, Any], **modes: Any) -> Any:
-        result = run_module(spot_asg, options, **modes)
-        assert "canary-5f2c91" not in json.dumps(result)
-        assert ENCODED not in json.dumps(result)
-        return result
-
-    return go
-
-
-def plain(view: Any) -> Any:
-    """A view without what only a real run knows."""
-    if isinstance(view, dict):
-        return {
-            key: plain(value) for key, value in view.items() if value != KNOWN_AFTER_APPLY and key != "launch_template"
-        }
-    return view
+    return runner(run_module)
 
 
 def test_from_nothing_to_nothing(world: World, run: Callable[..., Any]) -> None:
@@ -273,10 +139,14 @@ def test_group_as_asked(world: World, run: Callable[..., Any]) -> None:
     }
     assert group["CapacityRebalance"] is True
     assert group["TerminationPolicies"][0] == "OldestLaunchTemplate"
-    assert group["HealthCheckGracePeriod"] == 300
+    assert (group["HealthCheckType"], group["HealthCheckGracePeriod"]) == ("EC2", 300)
+    assert group["MaxInstanceLifetime"] == 604_800
     tags = {tag["Key"]: (tag["Value"], tag["PropagateAtLaunch"]) for tag in group["Tags"]}
     assert tags == {
         "AmazonECSManaged": ("", True),
+        "CostCenter": ("HPC-Engineering", True),
+        "Environment": ("production", True),
+        "Project": ("Ethereal-Cloud-Systems", True),
         "ethereal-spot:capacity-owner": ("playbook", False),
         "ethereal-spot:place": ("east", True),
         "team": ("ml", True),
