@@ -18,8 +18,8 @@ from fleet_kit import eventually
 from sandbox_process import Sandbox
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.on_demand_prices import on_demand_prices
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.on_demand_prices import pricing_region
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.price_history import price_history
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.price_list import pricing_region
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.quotas import type_vcpus
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.quotas import vcpu_quotas
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.quotas import vcpus_in_use

@@ -20,8 +20,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws import state_ta
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.concurrency import gather
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.on_demand_prices import on_demand_prices
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.on_demand_prices import pricing_region
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.price_history import price_history
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.price_list import pricing_region
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.score_broker import Broker
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.score_broker import problem_text
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.state_store import Store

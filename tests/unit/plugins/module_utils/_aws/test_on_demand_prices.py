@@ -11,9 +11,9 @@ import botocore.session
 import pytest
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.on_demand_prices import PRICING_REGIONS
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.on_demand_prices import on_demand_prices
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.on_demand_prices import pricing_region
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.price_list import PRICING_REGIONS
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.price_list import pricing_region
 
 REGIONS = ["us-west-2", "eu-west-1"]
 TYPES = ["g5.xlarge", "g6.xlarge"]
