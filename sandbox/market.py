@@ -216,6 +216,11 @@ class Market:
         pinned = self._document.get("on_demand", {}).get(region, {}).get(instance_type)
         return pinned or _default_on_demand_price(region, instance_type)
 
+    @staticmethod
+    def regional(region: str, price: Decimal) -> Decimal:
+        """What costs that much in us-east-1 elsewhere."""
+        return (price * _factor(region)).quantize(Decimal("0.0001"))
+
     def score(self, region: str, zone_id: str | None = None) -> int:
         """1 to 10. A region whose zones were scored one by one scores as its best zone."""
         pinned = self._document.get("scores", {}).get(region)
@@ -289,8 +294,11 @@ def _default_on_demand_price(region: str, instance_type: str) -> Decimal | None:
     price = Decimal(base) if base else _guessed_price(instance_type)
     if price is None:
         return None
-    factor = Decimal(_REGION_FACTOR[region]) if region in _REGION_FACTOR else _OTHER_REGION_FACTOR
-    return (price * factor).quantize(Decimal("0.0001"))
+    return (price * _factor(region)).quantize(Decimal("0.0001"))
+
+
+def _factor(region: str) -> Decimal:
+    return Decimal(_REGION_FACTOR[region]) if region in _REGION_FACTOR else _OTHER_REGION_FACTOR
 
 
 def _guessed_price(instance_type: str) -> Decimal | None:

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""GetProducts of the Price List API for EC2. Sources: botocore model; Price List format of the Billing user guide."""
+"""GetProducts of the Price List API for EC2 and VPC. Sources: botocore model; Price List format of the Billing user guide; usage types
+and units as AWS's cost and usage reports name them."""
 
 from __future__ import annotations
 
@@ -22,13 +23,15 @@ SHARED = {
 }
 
 
-def products(sandbox: Sandbox, *filters: tuple[str, str, str], **terms: str) -> list[dict[str, Any]]:
+def products(
+    sandbox: Sandbox, *filters: tuple[str, str, str], service: str = "AmazonEC2", **terms: str
+) -> list[dict[str, Any]]:
     wanted = [*filters, *(("TERM_MATCH", field, value) for field, value in terms.items())]
     pages = (
         sandbox.client("pricing")
         .get_paginator("get_products")
         .paginate(
-            ServiceCode="AmazonEC2",
+            ServiceCode=service,
             Filters=[{"Type": kind, "Field": field, "Value": value} for kind, field, value in wanted],
         )
     )
@@ -115,3 +118,48 @@ def test_other_regions_have_no_price_list(sandbox: Sandbox) -> None:
     """botocore endpoints: api.pricing."""
     with refused("UnknownOperationException", "us-east-1"):
         sandbox.client("pricing", "us-west-2").get_products(ServiceCode="AmazonEC2")
+
+
+def units(found: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Unit and price by usage type."""
+    told = {}
+    for each in found:
+        [term] = each["terms"]["OnDemand"].values()
+        [dimension] = term["priceDimensions"].values()
+        told[each["product"]["attributes"]["usagetype"]] = (dimension["unit"], dimension["pricePerUnit"]["USD"])
+    return told
+
+
+def test_a_gp3_volume_is_three_products(sandbox: Sandbox) -> None:
+    """Throughput is listed by the GiB/s, at 1,024 times what EBS's price page says of a MiB/s."""
+    found = products(sandbox, volumeApiName="gp3", regionCode="us-east-1", locationType="AWS Region")
+    assert units(found) == {
+        "EBS:VolumeUsage.gp3": ("GB-Mo", "0.0800000000"),
+        "EBS:VolumeP-IOPS.gp3": ("IOPS-Mo", "0.0050000000"),
+        "EBS:VolumeP-Throughput.gp3": ("GiBps-mo", "40.9600000000"),
+    }
+    assert {each["product"]["productFamily"] for each in found} == {
+        "Storage",
+        "System Operation",
+        "Provisioned Throughput",
+    }
+
+
+def test_usage_types_begin_with_the_region_s_short_name(sandbox: Sandbox) -> None:
+    regions = ("ANY_OF", "regionCode", "us-west-2,eu-west-1")
+    found = products(sandbox, regions, service="AmazonVPC", productFamily="VpcEndpoint")
+    assert units(found)["USW2-VpcEndpoint-Hours"] == ("Hrs", "0.0100000000")
+    assert units(found)["EU-VpcEndpoint-Hours"] == ("Hrs", "0.0112000000")
+    # Data, and endpoints of load balancers, are of the same family.
+    assert len(found) == 6
+    assert units(found)["EU-VpcEndpoint-Bytes"][0] == "GB"
+
+
+def test_nat_gateways_of_a_zone_and_of_a_region_are_two_products(sandbox: Sandbox) -> None:
+    found = units(products(sandbox, productFamily="NAT Gateway", regionCode="us-west-2"))
+    assert found["USW2-NatGateway-Hours"] == ("Hrs", "0.0450000000")
+    assert "USW2-RegionalNatGateway-Hours" in found
+    assert products(sandbox, productFamily="NAT Gateway", regionCode="us-west-2", service="AmazonVPC") == []
+    assert {each["product"]["productFamily"] for each in products(sandbox, regionCode="us-west-2", **SHARED)} == {
+        "Compute Instance"
+    }

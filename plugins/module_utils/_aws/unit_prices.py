@@ -89,7 +89,7 @@ def unit_prices(client: Any, listing: Listing, regions: Collection[str]) -> dict
 def _products(client: Any, listing: Listing, regions: Collection[str]) -> list[dict[str, Any]]:
     filters = [
         ("ANY_OF", "regionCode", ",".join(sorted(regions))),
-        # Local Zones and the like have prices of their own.
+        # Local Zones and Outposts have prices of their own.
         ("TERM_MATCH", "locationType", "AWS Region"),
         *(("TERM_MATCH", name, value) for name, value in listing.filters),
     ]
