@@ -80,8 +80,8 @@ def cover_on_demand(view: View, quotes: Iterable[Quote], held: int, ready: int, 
     view.state = fallback.episode(view, running)
 
 
-def let_go(view: View, replicas: Iterable[Replica], pools: list[Quote], extra: int, target: int) -> bool:
-    """Terminate ready ones of the replicas beyond the target, the dearest first, of equals the youngest. Returns whether any.
+def let_go(view: View, replicas: Iterable[Replica], pools: list[Quote], extra: int, target: int) -> None:
+    """Terminate ready ones of the replicas beyond the target, the dearest first, of equals the youngest.
 
     What would be bought again as soon as it is gone stays: a pool that is held counts as room, and its region as paid for.
     """
