@@ -74,6 +74,26 @@ options:
     description:
       - A second instance type beside O(instance_type).
     type: str
+  instance_weights:
+    description:
+      - How much of the group's sizes one instance of a type counts, from 1 to 999, by instance type; for all types or
+        none. Sizes and O(on_demand_base) are in these units then.
+      - An empty dictionary takes the weights away.
+    type: dict
+  instance_requirements:
+    description:
+      - What instance types must have, in place of their names, with AWS's words in snake case.
+      - C(vcpu_count) and C(memory_mib) are dictionaries with at least a C(min). As ranges of C(min) and C(max) there are
+        C(accelerator_count), C(accelerator_total_memory_mib), C(baseline_ebs_bandwidth_mbps), C(memory_gib_per_vcpu),
+        C(network_bandwidth_gbps), C(network_interface_count) and C(total_local_storage_gb) too.
+      - Lists are C(accelerator_manufacturers), C(accelerator_names), C(accelerator_types), C(allowed_instance_types),
+        C(cpu_manufacturers), C(excluded_instance_types), C(instance_generations) and C(local_storage_types).
+      - C(bare_metal), C(burstable_performance) and C(local_storage) are V(included), V(excluded) or V(required).
+      - Whole numbers are C(max_spot_price_as_percentage_of_optimal_on_demand_price),
+        C(on_demand_max_price_percentage_over_lowest_price) and C(spot_max_price_percentage_over_lowest_price);
+        C(require_hibernate_support) is true or false.
+      - Excludes strategies that go by the order of types. The module fails if no type of the region meets them.
+    type: dict
   security_group_ids:
     description:
       - The security groups of the instances, in the VPC of the subnets. Required to create a fleet.
@@ -142,7 +162,8 @@ options:
   on_demand_only:
     description:
       - Buy no spot instance at all. This is for a fallback fleet beside a spot fleet.
-      - V(true) excludes O(spot_strategy) and O(on_demand_percentage_above_base).
+      - V(true) excludes O(spot_strategy), O(spot_instance_pools), O(spot_max_price) and
+        O(on_demand_percentage_above_base).
       - V(false) leaves the split as the other options have it.
     type: bool
     default: false
@@ -151,6 +172,21 @@ options:
       - How spot pools are chosen. V(price-capacity-optimized) if the fleet is created without.
     type: str
     choices: [price-capacity-optimized, capacity-optimized, capacity-optimized-prioritized, lowest-price]
+  spot_instance_pools:
+    description:
+      - Over how many of the cheapest pools V(lowest-price) spreads, from 1 to 20. V(2) if it is chosen without.
+    type: int
+  spot_max_price:
+    description:
+      - The highest price of a spot instance in US dollars an hour, at least 0.001. It applies to every type alike, and AWS
+        advises against it. An empty string takes it away.
+    type: str
+  on_demand_strategy:
+    description:
+      - How on-demand instances are chosen. V(prioritized) if the fleet is created without, V(lowest-price) with
+        O(instance_requirements).
+    type: str
+    choices: [prioritized, lowest-price]
   min_size:
     description:
       - The smallest size of the group. V(2) if the fleet is created without, V(0) with O(on_demand_only=true) or
@@ -178,6 +214,34 @@ options:
     description:
       - Whether Auto Scaling replaces a spot instance that AWS says is at risk. V(true) if the fleet is created without.
     type: bool
+  availability_zone_distribution:
+    description:
+      - What comes first where a zone has no capacity - the size, or the balance of zones, or capacity that is reserved.
+        V(balanced-best-effort) if the fleet is created without.
+    type: str
+    choices: [balanced-best-effort, balanced-only, reservations-then-balanced]
+  placement_group:
+    description:
+      - The name of a placement group. One of a cluster needs subnets of a single zone. An empty string is none.
+    type: str
+  default_instance_warmup:
+    description:
+      - For how many seconds after its launch an instance does not count for scaling and refreshes, at most 21600. V(-1)
+        leaves it to AWS.
+    type: int
+  target_group_arns:
+    description:
+      - All target groups of load balancers that the instances serve, of type C(instance), in the subnets' VPC. Others
+        are detached; an empty list detaches all.
+    type: list
+    elements: str
+  deletion_protection:
+    description:
+      - Whether the group can be deleted. This module deletes with force, so that both protections hinder it.
+      - With O(state=absent), V(none) lifts the protection first.
+      - V(none) if the fleet is created without.
+    type: str
+    choices: [none, prevent-force-deletion, prevent-all-deletion]
   ecs_managed:
     description:
       - Put ECS's own mark on the group, as a capacity provider needs it. V(false) leaves the mark as it is.
@@ -190,7 +254,8 @@ options:
     type: int
   health_check_type:
     description:
-      - Whether a load balancer's health checks count beside EC2's. V(EC2) if the fleet is created without.
+      - Whether a load balancer's health checks count beside EC2's. V(ELB) needs O(target_group_arns).
+      - V(EC2) if the fleet is created without.
     type: str
     choices: [EC2, ELB]
   health_check_grace_period:
@@ -240,8 +305,12 @@ options:
     type: int
     default: 120
 notes:
+  - Some options need further IAM actions, to look - C(ec2:DescribePlacementGroups) for O(placement_group),
+    C(ec2:GetInstanceTypesFromInstanceRequirements) for O(instance_requirements),
+    C(elasticloadbalancing:DescribeTargetGroups) for O(target_group_arns); and to change -
+    C(autoscaling:AttachLoadBalancerTargetGroups) and C(autoscaling:DetachLoadBalancerTargetGroups) for the last.
   - In check mode, V((known after apply\)) is accepted for O(ami_id), O(iam_instance_profile), O(kms_key_arn),
-    O(security_group_ids) and O(subnet_ids), for values that only an earlier step of a real run can give.
+    O(security_group_ids), O(subnet_ids) and O(target_group_arns), for values that only an earlier step of a real run can give.
 seealso:
   - module: ethereal.spot.spot_fleet_info
   - module: ethereal.spot.spot_placement
@@ -282,6 +351,32 @@ EXAMPLES = r"""
     cost_center: Research-ML
     project: folding
     max_instance_lifetime: 86400
+
+- name: Count sizes in GPUs
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    instance_types: [g5.xlarge, g5.12xlarge]
+    instance_weights: {g5.xlarge: 1, g5.12xlarge: 4}
+    desired_capacity: 16
+
+- name: Take whatever has enough of one vendor's accelerators
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    instance_requirements:
+      vcpu_count: {min: 4, max: 16}
+      memory_mib: {min: 16384}
+      accelerator_count: {min: 1}
+      accelerator_manufacturers: [nvidia]
+
+- name: Serve behind a load balancer, and by its health checks
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    target_group_arns:
+      - arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/gpu/0123456789abcdef
+    health_check_type: ELB
 
 - name: Change one thing and repeat nothing
   ethereal.spot.spot_asg:
@@ -511,12 +606,16 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.activities import standing_failures
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import OWNERS
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import SPOT_STRATEGIES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import check_fleet_name
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import given_fleet
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import whole_fleet
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import ON_DEMAND_STRATEGIES
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import SPOT_STRATEGIES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_report import describe
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import DELETION_PROTECTIONS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import HEALTH_CHECK_TYPES
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import NO_PROTECTION
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import ZONE_DISTRIBUTIONS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import missing
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
@@ -531,6 +630,8 @@ ARGUMENTS = {
     "instance_types": {"type": "list", "elements": "str"},
     "instance_type": {"type": "str"},
     "fallback_instance_type": {"type": "str"},
+    "instance_weights": {"type": "dict"},
+    "instance_requirements": {"type": "dict"},
     "security_group_ids": {"type": "list", "elements": "str", "aliases": ["security_group_id"]},
     "subnet_ids": {"type": "list", "elements": "str", "aliases": ["vpc_zone_identifier"]},
     "allow_public_subnets": {"type": "bool", "default": False},
@@ -546,11 +647,19 @@ ARGUMENTS = {
     "on_demand_percentage_above_base": {"type": "int"},
     "on_demand_only": {"type": "bool", "default": False},
     "spot_strategy": {"type": "str", "choices": list(SPOT_STRATEGIES)},
+    "spot_instance_pools": {"type": "int"},
+    "spot_max_price": {"type": "str"},
+    "on_demand_strategy": {"type": "str", "choices": list(ON_DEMAND_STRATEGIES)},
     "min_size": {"type": "int"},
     "max_size": {"type": "int"},
     "desired_capacity": {"type": "int"},
     "capacity_owner": {"type": "str", "choices": list(OWNERS)},
     "capacity_rebalance": {"type": "bool"},
+    "availability_zone_distribution": {"type": "str", "choices": list(ZONE_DISTRIBUTIONS)},
+    "placement_group": {"type": "str"},
+    "default_instance_warmup": {"type": "int"},
+    "target_group_arns": {"type": "list", "elements": "str"},
+    "deletion_protection": {"type": "str", "choices": list(DELETION_PROTECTIONS)},
     "ecs_managed": {"type": "bool", "default": False},
     "max_instance_lifetime": {"type": "int"},
     "health_check_type": {"type": "str", "choices": list(HEALTH_CHECK_TYPES)},
@@ -579,7 +688,7 @@ def ensure_absent(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]:
     name = module.params["name"]
     current = read_fleet(clients, name)
     before = fleet_plan.view(current)
-    changes = fleet_plan.plan_absent(current)
+    changes = fleet_plan.plan_absent(current, unprotect=module.params["deletion_protection"] == NO_PROTECTION)
     if not module.check_mode:
         apply_absent(clients, name, current, changes, module.params["wait_timeout"], PACE)
     return report(module, changes, before, {})
@@ -658,6 +767,9 @@ def main() -> None:
         mutually_exclusive=[
             ("instance_types", "instance_type"),
             ("instance_types", "fallback_instance_type"),
+            ("instance_requirements", "instance_types"),
+            ("instance_requirements", "instance_type"),
+            ("instance_requirements", "instance_weights"),
         ],
         required_by={"fallback_instance_type": ["instance_type"]},
         supports_check_mode=True,

@@ -49,6 +49,16 @@ def tag_group(client: Any, tags: list[dict[str, Any]]) -> None:
     client.create_or_update_tags(Tags=tags)
 
 
+@translated("attach target groups to the Auto Scaling group")
+def attach_target_groups(client: Any, name: str, arns: list[str]) -> None:
+    client.attach_load_balancer_target_groups(AutoScalingGroupName=name, TargetGroupARNs=arns)
+
+
+@translated("detach target groups from the Auto Scaling group")
+def detach_target_groups(client: Any, name: str, arns: list[str]) -> None:
+    client.detach_load_balancer_target_groups(AutoScalingGroupName=name, TargetGroupARNs=arns)
+
+
 @translated("enable the metrics of the Auto Scaling group")
 def enable_metrics(client: Any, name: str, granularity: str) -> None:
     """Without a list of metrics AWS enables all of them."""

@@ -64,6 +64,22 @@ def describe_offerings(client: Any, names: list[str], zones: list[str]) -> list[
     return _filtered(client, "describe_instance_type_offerings", "InstanceTypeOfferings", filters, LocationType=kind)
 
 
+@translated("find the instance types that meet the requirements")
+def types_meeting(client: Any, requirements: dict[str, Any], architecture: str) -> list[str]:
+    """Types of the region that run images of that architecture and are as required; the virtualization is always hvm."""
+    pages = client.get_paginator("get_instance_types_from_instance_requirements").paginate(
+        ArchitectureTypes=[architecture], VirtualizationTypes=["hvm"], InstanceRequirements=requirements
+    )
+    return [item["InstanceType"] for item in pages.build_full_result()["InstanceTypes"]]
+
+
+@translated("describe the placement group")
+def describe_placement_groups(client: Any, name: str) -> list[dict[str, Any]]:
+    """The group of that name; none if there is none."""
+    filters = [{"Name": "group-name", "Values": [name]}]
+    return client.describe_placement_groups(Filters=filters)["PlacementGroups"]
+
+
 @translated("describe instances")
 def describe_instances(client: Any, instance_ids: list[str]) -> list[dict[str, Any]]:
     """Those that exist still: EC2 forgets terminated instances after about an hour."""

@@ -41,14 +41,20 @@ def apply_plan(
 ) -> None:
     """Make the changes. AwsError with a code of EXISTS means that somebody, maybe an own retry, was faster."""
     kinds = {change.kind for change in changes}
+    by_kind = {kind: [change.what for change in changes if change.kind == kind] for kind in kinds}
     chosen = _make_version(clients("ec2"), name, current, fleet, data, kinds)
     if fleet_plan.CREATE_GROUP in kinds:
         request = fleet_group.create_request(name, fleet, chosen["id"], chosen["version"])
         _patiently(lambda: autoscaling.create_group(clients("autoscaling"), request), pace)
+    if fleet_plan.ATTACH_TARGET_GROUPS in kinds:
+        # Before a health check that asks them, and new ones before old ones go.
+        autoscaling.attach_target_groups(clients("autoscaling"), name, by_kind[fleet_plan.ATTACH_TARGET_GROUPS])
     if fleet_plan.UPDATE_GROUP in kinds:
-        fields = {change.what for change in changes if change.kind == fleet_plan.UPDATE_GROUP}
+        fields = set(by_kind[fleet_plan.UPDATE_GROUP])
         update = fleet_group.update_request(name, fleet, fields, chosen["id"], chosen["version"])
         _patiently(lambda: autoscaling.update_group(clients("autoscaling"), update), pace)
+    if fleet_plan.DETACH_TARGET_GROUPS in kinds:
+        autoscaling.detach_target_groups(clients("autoscaling"), name, by_kind[fleet_plan.DETACH_TARGET_GROUPS])
     _apply_tags(clients, name, chosen["id"], changes)
     if fleet_plan.ENABLE_METRICS in kinds:
         autoscaling.enable_metrics(clients("autoscaling"), name, fleet_group.METRICS_GRANULARITY)
@@ -104,6 +110,8 @@ def apply_absent(
 ) -> None:
     """Delete the group, see it and its instances gone, then delete the template."""
     kinds = {change.kind for change in changes}
+    if fleet_plan.UPDATE_GROUP in kinds:
+        autoscaling.update_group(clients("autoscaling"), fleet_group.unprotect_request(name))
     if fleet_plan.DELETE_GROUP in kinds:
         autoscaling.delete_group(clients("autoscaling"), name)
     if kinds or current["deleting"]:

@@ -16,11 +16,14 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscal
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ec2
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import kms
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import launch_templates
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import load_balancers
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ssm_images
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_balancers
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_facts
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import touches_template
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_plan import remembered_parameter
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_requirements import build_requirements
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_template import build_template
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_template import check_resolved
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_template import choose_image
@@ -102,8 +105,11 @@ def settle_fleet(
     new_subnets = sorted(fleet["subnet_ids"]) != old.get("subnet_ids")
     new_groups = sorted(fleet["security_group_ids"]) != old.get("security_group_ids")
     new_types = fleet["instance_types"] != old.get("instance_types")
+    new_placement = fleet["placement_group"] not in ("", old.get("placement_group"))
+    new_targets = fleet["target_group_arns"] not in ([], old.get("target_group_arns"))
     zones: list[str] = []
-    if (new_subnets or new_groups or new_types) and not is_unknown(fleet["subnet_ids"]):
+    vpc_id = None
+    if (new_subnets or new_groups or new_types or new_placement or new_targets) and not is_unknown(fleet["subnet_ids"]):
         found = ec2.describe_subnets(clients("ec2"), fleet["subnet_ids"])
         vpc_id, zones = fleet_facts.check_subnets(fleet["subnet_ids"], found, region)
         if new_subnets and not allow_public_subnets:
@@ -112,22 +118,42 @@ def settle_fleet(
         if (new_subnets or new_groups) and not is_unknown(fleet["security_group_ids"]):
             groups = ec2.describe_security_groups(clients("ec2"), fleet["security_group_ids"])
             fleet_facts.check_security_groups(fleet["security_group_ids"], groups, vpc_id, region)
+    if fleet["placement_group"] and (new_placement or new_subnets):
+        found = ec2.describe_placement_groups(clients("ec2"), fleet["placement_group"])
+        fleet_facts.check_placement_group(fleet["placement_group"], found, zones, region)
+    if new_targets and not is_unknown(fleet["target_group_arns"]):
+        found = load_balancers.describe_target_groups(clients("elbv2"), fleet["target_group_arns"])
+        fleet_balancers.check_described(fleet["target_group_arns"], found, vpc_id, region)
     if fleet["kms_key_arn"] not in (old.get("kms_key_arn"), None) and not is_unknown(fleet["kms_key_arn"]):
         fleet_facts.check_key(fleet["kms_key_arn"], kms.describe_key(clients("kms"), fleet["kms_key_arn"]))
     warnings = []
-    if new_types or new_subnets:
+    if (new_types or new_subnets) and fleet["instance_types"]:
         fleet, warnings = _keep_offered(clients, region, fleet, zones)
+    new_needs = bool(fleet["instance_requirements"]) and fleet["instance_requirements"] != old.get(
+        "instance_requirements"
+    )
     if standing is not None and not touches_template(given):
+        if new_needs and old["image_id"]:
+            _check_needs(clients, region, fleet, ec2.describe_image(clients("ec2"), old["image_id"]) or {})
         return fleet, None, warnings
     fleet = _choose_image(clients, current, old, given, fleet)
     image = None
     if not is_unknown(fleet["image_id"]):
         image = ec2.describe_image(clients("ec2"), fleet["image_id"])
         image = fleet_facts.check_image(fleet["image_id"], image, region)
-        if new_types or fleet["image_id"] != old.get("image_id"):
+        new_image = fleet["image_id"] != old.get("image_id")
+        if fleet["instance_requirements"] and (new_needs or new_image):
+            _check_needs(clients, region, fleet, image)
+        if fleet["instance_types"] and (new_types or new_image):
             types = ec2.describe_instance_types(clients("ec2"), fleet["instance_types"])
             fleet_facts.check_architecture(image, types)
     return fleet, build_template(fleet, image), warnings
+
+
+def _check_needs(clients: Clients, region: str, fleet: dict[str, Any], image: dict[str, Any]) -> None:
+    needs = fleet["instance_requirements"]
+    types = ec2.types_meeting(clients("ec2"), build_requirements(needs), image.get("Architecture", "x86_64"))
+    fleet_facts.check_met(needs, types, image, region)
 
 
 def _keep_offered(
@@ -137,7 +163,8 @@ def _keep_offered(
     offerings = ec2.describe_offerings(clients("ec2"), fleet["instance_types"], zones)
     kept, dropped = fleet_facts.offered_types(fleet["instance_types"], offerings, where)
     warnings = [f"instance_types: {name!r} is not offered in {where} and is left out" for name in dropped]
-    return {**fleet, "instance_types": kept}, warnings
+    weights = {name: weight for name, weight in fleet["instance_weights"].items() if name in kept}
+    return {**fleet, "instance_types": kept, "instance_weights": weights}, warnings
 
 
 def _choose_image(

@@ -17,6 +17,11 @@ from typing import Any
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_balancers import check_health
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_balancers import check_target_groups
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import CAPACITY_DEFAULTS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import given_capacity
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import settle_capacity
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import SETTINGS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import WEEK
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import given_settings
@@ -39,12 +44,6 @@ PLAYBOOK = "playbook"
 SCALING = "scaling"
 PLACEMENT = "placement"
 OWNERS = (PLAYBOOK, SCALING, PLACEMENT)
-SPOT_STRATEGIES = (
-    "price-capacity-optimized",
-    "capacity-optimized",
-    "capacity-optimized-prioritized",
-    "lowest-price",
-)
 # botocore model: InstanceMetadataHttpPutResponseHopLimit.
 HOP_LIMITS = (1, 64)
 LARGEST_GROUP = 1_000_000
@@ -57,12 +56,11 @@ CREATION_DEFAULTS: dict[str, Any] = {
     "ebs_iops": 3000,
     "ebs_throughput": 125,
     "iam_instance_profile": None,
-    "instance_types": ["g4dn.xlarge", "g5.xlarge", "g6.xlarge"],
     "metadata_hop_limit": 1,
-    "on_demand_percentage_above_base": 0,
     "root_device_name": None,
-    "spot_strategy": SPOT_STRATEGIES[0],
+    "target_group_arns": [],
     "user_data": None,
+    **CAPACITY_DEFAULTS,
     **{option: setting.default for option, setting in SETTINGS.items()},
 }
 CREATION_SIZES = {
@@ -94,6 +92,7 @@ TEMPLATE_OPTIONS = frozenset(
         "user_data",
     }
 )
+SPOT_OPTIONS = ("spot_strategy", "spot_instance_pools", "spot_max_price", "on_demand_percentage_above_base")
 # A fallback group and one that a placement will scale stand empty until somebody asks.
 EMPTY_SIZES = {"on_demand_base": 0, "min_size": 0, "desired_capacity": 0, "max_size": 50}
 
@@ -147,7 +146,8 @@ def given_fleet(params: dict[str, Any], region: str, *, check_mode: bool) -> dic
     given.update(_given_types(params))
     given.update(_given_numbers(params))
     given.update(given_settings(params))
-    for option in ("capacity_owner", "capacity_rebalance", "spot_strategy"):
+    given.update(given_capacity(params))
+    for option in ("capacity_owner", "capacity_rebalance"):
         if params.get(option) is not None:
             given[option] = params[option]
     if params.get("root_device_name") is not None:
@@ -162,7 +162,7 @@ def given_fleet(params: dict[str, Any], region: str, *, check_mode: bool) -> dic
         if params.get(option):
             given[option] = True
     if params.get("on_demand_only"):
-        for option in ("spot_strategy", "on_demand_percentage_above_base"):
+        for option in SPOT_OPTIONS:
             if option in given:
                 raise InputError(option, given[option], "has no meaning with on_demand_only: true")
         given["on_demand_percentage_above_base"] = 100
@@ -176,6 +176,7 @@ def _reference_checks(region: str) -> dict[str, Any]:
         "kms_key_arn": lambda value, option: checks.check_kms_key_arn(value, option, region),
         "security_group_ids": checks.check_security_group_ids,
         "subnet_ids": checks.check_subnet_ids,
+        "target_group_arns": lambda value, option: check_target_groups(value, option, region),
     }
 
 
@@ -243,7 +244,7 @@ def whole_fleet(given: dict[str, Any], current: dict[str, Any] | None, *, on_dem
         new_tags = fleet["tags"]
     else:
         fleet = {**current, **given, "tags": {**current["tags"], **given.get("tags", {})}}
-        if not fleet["instance_types"]:
+        if not fleet["instance_types"] and not fleet["instance_requirements"]:
             raise InputError("instance_types", None, "is required: the group has no mixed-instances policy yet")
         if same_profile(current["iam_instance_profile"], fleet["iam_instance_profile"]):
             fleet["iam_instance_profile"] = current["iam_instance_profile"]
@@ -253,17 +254,14 @@ def whole_fleet(given: dict[str, Any], current: dict[str, Any] | None, *, on_dem
     fleet["capacity_owner"] = owner
     # An assertion about the image, not a property of the fleet.
     fleet["root_device_name"] = given.get("root_device_name")
-    if fleet["on_demand_percentage_above_base"] < 100:
-        fleet["spot_strategy"] = fleet["spot_strategy"] or CREATION_DEFAULTS["spot_strategy"]
-    else:
-        # Nothing is bought on the spot market: whatever strategy the group carries has no effect.
-        fleet["spot_strategy"] = None
+    settle_capacity(fleet, given)
     fleet["group_tags"] = {**new_tags, names.TAG_CAPACITY_OWNER: owner}
     if given.get("ecs_managed"):
         # ECS writes its mark with an empty value; without it nothing scales out from 0 (containers-roadmap issue 935).
         fleet["group_tags"][TAG_ECS_MANAGED] = ""
     _apply_owner(fleet, given, current)
     _check_sizes(fleet, given)
+    check_health(fleet, given)
     checks.check_gp3(fleet["disk_size"], fleet["ebs_iops"], fleet["ebs_throughput"])
     return fleet
 

@@ -96,3 +96,22 @@ def offered_types(wanted: list[str], offerings: list[dict[str, Any]], where: str
     if not kept:
         raise InputError("instance_types", wanted, f"are not offered in {where}")
     return kept, [name for name in wanted if name not in offered]
+
+
+def check_placement_group(name: str, groups: list[dict[str, Any]], zones: list[str], region: str) -> None:
+    """The placement group exists, can be used, and spans the zones: one of a cluster stands in a single one."""
+    group = next((item for item in groups if item["GroupName"] == name), None)
+    if group is None:
+        raise InputError("placement_group", name, f"does not exist in {region}")
+    if group.get("State", "available") != "available":
+        raise InputError("placement_group", name, f"is {group['State']}, must be available")
+    if group.get("Strategy") == "cluster" and len(zones) > 1:
+        rule = f"is a cluster, which stands in one zone: subnet_ids are in {', '.join(zones)}"
+        raise InputError("placement_group", name, rule)
+
+
+def check_met(requirements: dict[str, Any], types: list[str], image: dict[str, Any], region: str) -> None:
+    """Some instance type can run the image and is as required."""
+    if not types:
+        rule = f"are met by no instance type of {region} that runs {image.get('Architecture', 'x86_64')} images"
+        raise InputError("instance_requirements", sorted(requirements), rule)

@@ -11,6 +11,11 @@ from typing import Any
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import OWNERS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import PLAYBOOK
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_balancers import read_balancers
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import build_distribution
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import build_overrides
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import read_capacity
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import NO_PROTECTION
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import SETTINGS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import creation_settings
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import read_settings
@@ -26,28 +31,20 @@ PLAIN_FIELDS = {
     "subnet_ids": "VPCZoneIdentifier",
     **{option: setting.field for option, setting in SETTINGS.items()},
 }
-POLICY_FIELDS = ("instance_types", "on_demand_base", "on_demand_percentage_above_base", "spot_strategy")
 
 
 def read_group(group: dict[str, Any]) -> dict[str, Any]:
     """A fleet's group options from a DescribeAutoScalingGroups entry."""
-    policy = group.get("MixedInstancesPolicy") or {}
-    overrides = (policy.get("LaunchTemplate") or {}).get("Overrides") or []
-    split = policy.get("InstancesDistribution") or {}
-    # AWS's own default where a policy is silent, and what a group without one amounts to.
-    percentage = int(split.get("OnDemandPercentageAboveBaseCapacity", 100))
     owner = tags_of(group).get(names.TAG_CAPACITY_OWNER, PLAYBOOK)
     return {
         "capacity_owner": owner if owner in OWNERS else PLAYBOOK,
         "capacity_rebalance": bool(group.get("CapacityRebalance", False)),
         "desired_capacity": int(group["DesiredCapacity"]),
-        "instance_types": [override["InstanceType"] for override in overrides if override.get("InstanceType")],
         "max_size": int(group["MaxSize"]),
         "min_size": int(group["MinSize"]),
-        "on_demand_base": int(split.get("OnDemandBaseCapacity", 0)),
-        "on_demand_percentage_above_base": percentage,
-        "spot_strategy": split.get("SpotAllocationStrategy", "lowest-price") if percentage < 100 else None,
         "subnet_ids": sorted(filter(None, (group.get("VPCZoneIdentifier") or "").split(","))),
+        **read_balancers(group),
+        **read_capacity(group),
         **read_settings(group),
     }
 
@@ -71,20 +68,13 @@ def build_tags(name: str, tags: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def build_policy(fleet: dict[str, Any], template_id: str, version: str) -> dict[str, Any]:
+def build_policy(fleet: dict[str, Any], template_id: str, version: str, *, clear_price: bool = False) -> dict[str, Any]:
     """The mixed-instances policy, whole: an update replaces lists and keeps what is left out."""
-    split: dict[str, Any] = {
-        "OnDemandAllocationStrategy": "prioritized",
-        "OnDemandBaseCapacity": fleet["on_demand_base"],
-        "OnDemandPercentageAboveBaseCapacity": fleet["on_demand_percentage_above_base"],
-    }
-    if fleet["spot_strategy"]:
-        split["SpotAllocationStrategy"] = fleet["spot_strategy"]
     return {
-        "InstancesDistribution": split,
+        "InstancesDistribution": build_distribution(fleet, clear_price=clear_price),
         "LaunchTemplate": {
             "LaunchTemplateSpecification": {"LaunchTemplateId": template_id, "Version": version},
-            "Overrides": [{"InstanceType": name} for name in fleet["instance_types"]],
+            "Overrides": build_overrides(fleet),
         },
     }
 
@@ -101,6 +91,7 @@ def create_request(name: str, fleet: dict[str, Any], template_id: str, version: 
         "NewInstancesProtectedFromScaleIn": False,
         "Tags": build_tags(name, fleet["group_tags"]),
         "VPCZoneIdentifier": ",".join(fleet["subnet_ids"]),
+        **({"TargetGroupARNs": fleet["target_group_arns"]} if fleet["target_group_arns"] else {}),
         **creation_settings(fleet),
     }
 
@@ -118,5 +109,11 @@ def update_request(
         elif field in PLAIN_FIELDS:
             request[PLAIN_FIELDS[field]] = fleet[field]
         else:
-            request["MixedInstancesPolicy"] = build_policy(fleet, template_id, version)
+            clear = "spot_max_price" in fields
+            request["MixedInstancesPolicy"] = build_policy(fleet, template_id, version, clear_price=clear)
     return request
+
+
+def unprotect_request(name: str) -> dict[str, Any]:
+    """UpdateAutoScalingGroup that lets the group be deleted."""
+    return {"AutoScalingGroupName": name, "DeletionProtection": NO_PROTECTION}

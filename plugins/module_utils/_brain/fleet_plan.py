@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import TAG_ECS_MANAGED
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import POLICY_FIELDS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_group import PLAIN_FIELDS
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_group import POLICY_FIELDS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_group import read_group
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_group import tags_of
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import NO_PROTECTION
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_template import normal
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_template import read_template
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_template import same_template
@@ -32,7 +34,9 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown impor
 CREATE_TEMPLATE = "create_launch_template"
 CREATE_VERSION = "create_launch_template_version"
 CREATE_GROUP = "create_group"
+ATTACH_TARGET_GROUPS = "attach_target_groups"
 UPDATE_GROUP = "update_group"
+DETACH_TARGET_GROUPS = "detach_target_groups"
 TAG_TEMPLATE = "tag_launch_template"
 UNTAG_TEMPLATE = "untag_launch_template"
 TAG_GROUP = "tag_group"
@@ -102,6 +106,7 @@ def plan(current: dict[str, Any], fleet: dict[str, Any], data: dict[str, Any] | 
         group_tags: dict[str, str] = {}
     else:
         changes += _plan_group(current, fleet, chosen)
+        changes += _plan_target_groups(current, fleet)
         group_tags = tags_of(current["group"])
         changes += [
             Change(TAG_GROUP, key, group_tags.get(key), value)
@@ -151,6 +156,14 @@ def _plan_group(current: dict[str, Any], fleet: dict[str, Any], chosen: dict[str
     return changes
 
 
+def _plan_target_groups(current: dict[str, Any], fleet: dict[str, Any]) -> list[Change]:
+    standing, wanted = set(read_group(current["group"])["target_group_arns"]), set(fleet["target_group_arns"])
+    return [
+        *(Change(ATTACH_TARGET_GROUPS, arn, None, arn) for arn in sorted(wanted - standing)),
+        *(Change(DETACH_TARGET_GROUPS, arn, arn, None) for arn in sorted(standing - wanted)),
+    ]
+
+
 def _plan_template_tags(current: dict[str, Any], fleet: dict[str, Any], data: dict[str, Any] | None) -> list[Change]:
     if data is None or current["template"] is None:
         return []
@@ -171,10 +184,18 @@ def wanted_template_tags(fleet: dict[str, Any]) -> dict[str, str]:
     return {**fleet["tags"], **({names.TAG_IMAGE_PARAMETER: parameter} if parameter else {})}
 
 
-def plan_absent(current: dict[str, Any]) -> list[Change]:
-    """What goes when a fleet goes; nothing of others."""
+def plan_absent(current: dict[str, Any], *, unprotect: bool = False) -> list[Change]:
+    """What goes when a fleet goes; nothing of others. A protected group goes only if its protection may be lifted."""
     changes = []
     if current["group"] is not None:
+        protection = read_group(current["group"])["deletion_protection"]
+        if protection != NO_PROTECTION:
+            if not unprotect:
+                name = current["group"]["AutoScalingGroupName"]
+                raise EtherealSpotError(
+                    f"group {name!r} has deletion_protection {protection!r}: give deletion_protection: none to delete it"
+                )
+            changes.append(Change(UPDATE_GROUP, "deletion_protection", protection, NO_PROTECTION))
         instances = [instance["InstanceId"] for instance in current["group"].get("Instances", [])]
         changes.append(Change(DELETE_GROUP, "group", {"instances": instances}, None))
     if current["template"] is not None:
@@ -184,7 +205,7 @@ def plan_absent(current: dict[str, Any]) -> list[Change]:
 
 def group_summary(fleet: dict[str, Any], chosen: dict[str, str]) -> dict[str, Any]:
     """A group's fields for a person to read."""
-    fields = {field: fleet[field] for field in (*PLAIN_FIELDS, *POLICY_FIELDS, "capacity_owner")}
+    fields = {field: fleet[field] for field in (*PLAIN_FIELDS, *POLICY_FIELDS, "capacity_owner", "target_group_arns")}
     return {**fields, "subnet_ids": sorted(fleet["subnet_ids"]), "launch_template": chosen}
 
 
@@ -222,7 +243,8 @@ def _view(
     shown = normal(data)
     devices = shown.get("BlockDeviceMappings", {})
     encoded = data.get("UserData")
-    fields = {field: fleet[field] for field in (*PLAIN_FIELDS, *POLICY_FIELDS, "capacity_owner", "image_parameter")}
+    others = ("capacity_owner", "image_parameter", "target_group_arns")
+    fields = {field: fleet[field] for field in (*PLAIN_FIELDS, *POLICY_FIELDS, *others)}
     return {
         **fields,
         "subnet_ids": sorted(fleet["subnet_ids"]),

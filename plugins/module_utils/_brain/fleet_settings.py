@@ -36,6 +36,12 @@ SHORTEST_LIFETIME = 86_400
 LONGEST_LIFETIME = 31_536_000
 WEEK = 604_800
 LONGEST_GRACE = 7_200
+# botocore model: CapacityDistributionStrategy, AWS's own choice first.
+ZONE_DISTRIBUTIONS = ("balanced-best-effort", "balanced-only", "reservations-then-balanced")
+NO_PROTECTION = "none"
+DELETION_PROTECTIONS = (NO_PROTECTION, "prevent-force-deletion", "prevent-all-deletion")
+NO_WARMUP = -1
+LONGEST_WARMUP = 21_600
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,34 @@ def read_health(value: Any) -> str:
     return ",".join(sorted({each.strip() for each in (value or "").split(",")} - {"", "EC2"})) or "EC2"
 
 
+def check_placement_group(value: Any, option: str) -> str:
+    """A placement group's name; an empty string is none."""
+    return checks.check_text(value, option, 255) if value else ""
+
+
 SETTINGS: dict[str, Setting] = {
+    "availability_zone_distribution": Setting(
+        "AvailabilityZoneDistribution",
+        lambda value, option: checks.check_choice(value, option, ZONE_DISTRIBUTIONS),
+        lambda value: (value or {}).get("CapacityDistributionStrategy") or ZONE_DISTRIBUTIONS[0],
+        lambda value: {"CapacityDistributionStrategy": value},
+        default=ZONE_DISTRIBUTIONS[0],
+        needless=lambda value: value == ZONE_DISTRIBUTIONS[0],
+    ),
+    "default_instance_warmup": Setting(
+        "DefaultInstanceWarmup",
+        lambda value, option: checks.check_integer(value, option, NO_WARMUP, LONGEST_WARMUP),
+        lambda value: NO_WARMUP if value is None else int(value),
+        default=NO_WARMUP,
+        needless=lambda value: value == NO_WARMUP,
+    ),
+    "deletion_protection": Setting(
+        "DeletionProtection",
+        lambda value, option: checks.check_choice(value, option, DELETION_PROTECTIONS),
+        lambda value: value or NO_PROTECTION,
+        default=NO_PROTECTION,
+        needless=lambda value: value == NO_PROTECTION,
+    ),
     "health_check_grace_period": Setting(
         "HealthCheckGracePeriod",
         lambda value, option: checks.check_integer(value, option, 0, LONGEST_GRACE),
@@ -90,6 +123,9 @@ SETTINGS: dict[str, Setting] = {
         lambda value: int(value or 0),
         default=0,
         needless=lambda value: not value,
+    ),
+    "placement_group": Setting(
+        "PlacementGroup", check_placement_group, lambda value: value or "", default="", needless=lambda value: not value
     ),
     "termination_policies": Setting(
         "TerminationPolicies",

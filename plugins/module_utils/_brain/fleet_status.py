@@ -31,9 +31,14 @@ def ready_members(group: dict[str, Any]) -> list[dict[str, Any]]:
     return [member for member in group.get("Instances", []) if is_ready(member)]
 
 
+def serving_capacity(group: dict[str, Any]) -> int:
+    """What the serving members amount to: each counts one, or its weight where types have weights."""
+    return sum(int(member.get("WeightedCapacity") or 1) for member in ready_members(group))
+
+
 def missing(group: dict[str, Any]) -> int:
-    """How many serving members the group lacks."""
-    return max(0, int(group["DesiredCapacity"]) - len(ready_members(group)))
+    """How much serving capacity the group lacks."""
+    return max(0, int(group["DesiredCapacity"]) - serving_capacity(group))
 
 
 def instance_views(group: dict[str, Any], described: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -99,7 +104,7 @@ def why(group: dict[str, Any], instances: list[dict[str, Any]], failures: list[F
     """Sentences for the difference between wanted and actual; empty if there is none."""
     name = group["AutoScalingGroupName"]
     desired = int(group["DesiredCapacity"])
-    serving = len(ready_members(group))
+    serving = serving_capacity(group)
     sentences = []
     if str(group.get("Status") or "").startswith("Delete"):
         sentences.append(f"{name} is being deleted.")

@@ -112,8 +112,12 @@ class World:
 
 # What moto takes from a request and forgets, by the group's attribute that shows it.
 FORGOTTEN = {
+    "AvailabilityZoneDistribution": "availability_zone_distribution",
     "CapacityRebalance": "capacity_rebalance",
+    "DefaultInstanceWarmup": "default_instance_warmup",
+    "DeletionProtection": "deletion_protection",
     "MaxInstanceLifetime": "max_instance_lifetime",
+    "PlacementGroup": "placement_group",
     "TerminationPolicies": "termination_policies",
 }
 

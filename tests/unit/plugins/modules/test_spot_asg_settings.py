@@ -35,11 +35,28 @@ SINGLE = [
     ({"max_instance_lifetime": 0}, {"MaxInstanceLifetime": 0}),
     ({"health_check_grace_period": 600}, {"HealthCheckGracePeriod": 600}),
     ({"health_check_period": 0}, {"HealthCheckGracePeriod": 0}),
+    (
+        {"availability_zone_distribution": "balanced-only"},
+        {"AvailabilityZoneDistribution": {"CapacityDistributionStrategy": "balanced-only"}},
+    ),
+    ({"default_instance_warmup": 120}, {"DefaultInstanceWarmup": 120}),
+    ({"default_instance_warmup": -1}, {"DefaultInstanceWarmup": -1}),
+    ({"placement_group": "spread"}, {"PlacementGroup": "spread"}),
+    ({"placement_group": ""}, {"PlacementGroup": ""}),
+    ({"deletion_protection": "prevent-all-deletion"}, {"DeletionProtection": "prevent-all-deletion"}),
     ({"termination_policies": ["OldestInstance", "Default"]}, {"TerminationPolicies": ["OldestInstance", "Default"]}),
 ]
 
 
-def test_one_setting_at_a_time(world: World, run: Callable[..., Any]) -> None:
+def placement_groups(params: dict[str, Any], region: str) -> dict[str, Any]:
+    (name,) = params["Filters"][0]["Values"]
+    known = {"spread": ("spread", "available"), "cluster": ("cluster", "available"), "going": ("spread", "deleting")}
+    groups = [{"GroupName": name, "Strategy": known[name][0], "State": known[name][1]}] if name in known else []
+    return {"PlacementGroups": groups}
+
+
+def test_one_setting_at_a_time(world: World, run: Callable[..., Any], recorder: Any) -> None:
+    recorder.answer("ec2", "DescribePlacementGroups", placement_groups)
     run(world.options())
     for wish, fields in SINGLE:
         predicted = run({**ONE, **wish}, check_mode=True, diff=True)
@@ -99,7 +116,40 @@ def test_suspended_processes_stay(world: World, run: Callable[..., Any]) -> None
     assert [item["ProcessName"] for item in world.group()["SuspendedProcesses"]] == ["AZRebalance"]
 
 
+def test_protection_is_lifted_only_when_asked(world: World, run: Callable[..., Any]) -> None:
+    run(world.options(deletion_protection="prevent-force-deletion"))
+    refused = run({**ONE, "state": "absent"})
+    assert refused.failed
+    assert "deletion_protection 'prevent-force-deletion'" in refused["msg"]
+    assert refused.mutating == []
+    removed = run({**ONE, "state": "absent", "deletion_protection": "none"})
+    assert [call.operation for call in removed.mutating] == [
+        "UpdateAutoScalingGroup",
+        "DeleteAutoScalingGroup",
+        "DeleteLaunchTemplate",
+    ]
+
+
+def test_placement_group_fits(world: World, run: Callable[..., Any], recorder: Any) -> None:
+    recorder.answer("ec2", "DescribePlacementGroups", placement_groups)
+    for name, message in (
+        ("cluster", "is a cluster, which stands in one zone: subnet_ids are in us-east-1a, us-east-1b"),
+        ("going", "is deleting, must be available"),
+        ("none", "does not exist in us-east-1"),
+    ):
+        refused = run(world.options(placement_group=name))
+        assert f"placement_group: {name!r} {message}" in refused["msg"]
+        assert refused.mutating == []
+    options = world.options(placement_group="cluster", subnet_ids=world.subnets[:1])
+    made = run(options)
+    assert made.mutating[1].params["PlacementGroup"] == "cluster"
+    assert not run(options).changed
+    refused = run({**ONE, "subnet_ids": world.subnets})
+    assert "is a cluster" in refused["msg"]
+
+
 BAD_INPUT = [
+    ({"default_instance_warmup": -2}, "default_instance_warmup: -2 must be a whole number from -1 to 21600"),
     ({"max_instance_lifetime": 1}, "max_instance_lifetime: 1 must be 0 or from 86400 to 31536000 seconds"),
     ({"max_instance_lifetime": 31_536_001}, "max_instance_lifetime: 31536001 must be a whole number from 0 to"),
     ({"health_check_grace_period": -1}, "health_check_grace_period: -1 must be a whole number from 0 to 7200"),

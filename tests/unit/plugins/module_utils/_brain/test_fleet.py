@@ -16,6 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet as fleets
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_capacity
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_group
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_plan
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_template
@@ -119,6 +120,9 @@ one_wish = {
     "bootstrap_script": st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=200),
     "capacity_owner": st.sampled_from(fleets.OWNERS),
     "capacity_rebalance": st.booleans(),
+    "availability_zone_distribution": st.sampled_from(["balanced-best-effort", "balanced-only"]),
+    "default_instance_warmup": st.integers(-1, 600),
+    "deletion_protection": st.sampled_from(["none", "prevent-all-deletion"]),
     "disk_size": st.integers(30, 500),
     "ebs_iops": st.integers(3000, 15000),
     "ebs_throughput": st.integers(125, 750),
@@ -127,13 +131,24 @@ one_wish = {
     "health_check_grace_period": st.integers(0, 7200),
     "iam_instance_profile": st.sampled_from(["node", "other", "arn:aws:iam::123456789012:instance-profile/path/node"]),
     "instance_types": st.lists(st.sampled_from(["g4dn.xlarge", "g5.xlarge", "g6.xlarge"]), min_size=1, unique=True),
+    "instance_requirements": st.fixed_dictionaries(
+        {"vcpu_count": st.just({"min": 4}), "memory_mib": st.just({"min": 1, "max": 9})},
+        optional={"memory_gib_per_vcpu": st.just({"max": 4}), "accelerator_types": st.just(["gpu"])},
+    ),
+    "instance_weights": st.dictionaries(
+        st.sampled_from(["g4dn.xlarge", "g5.xlarge", "g6.xlarge"]), st.integers(1, 999)
+    ),
     "kms_key_arn": st.sampled_from([KEY, KEY.replace("0123-4567", "0123-4568")]),
     "max_instance_lifetime": st.sampled_from([0, 86_400, 604_800]),
     "metadata_hop_limit": st.integers(1, 64),
     "on_demand_base": sizes,
     "on_demand_percentage_above_base": st.integers(0, 100),
+    "on_demand_strategy": st.sampled_from(fleet_capacity.ON_DEMAND_STRATEGIES),
+    "placement_group": st.sampled_from(["", "spread"]),
     "security_group_ids": st.permutations(["sg-0123456789abcdef0", "sg-0123456789abcdef1"]),
-    "spot_strategy": st.sampled_from(fleets.SPOT_STRATEGIES),
+    "spot_instance_pools": st.integers(1, 20),
+    "spot_max_price": st.sampled_from(["", "0.5", "1.20", 2]),
+    "spot_strategy": st.sampled_from(fleet_capacity.SPOT_STRATEGIES),
     "subnet_ids": st.permutations(["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]),
     "termination_policies": st.permutations(["OldestInstance", "Default"]),
     "tags": st.dictionaries(st.sampled_from(["a", "b", "ethereal-spot:place"]), st.sampled_from(["1", "2"])),
@@ -161,22 +176,40 @@ def test_what_was_applied_needs_nothing(first: dict[str, Any], later: list[dict[
 TOUCHED = {
     "bootstrap_script": {"UserData", "launch_template"},
     "capacity_rebalance": {"capacity_rebalance"},
+    "default_instance_warmup": {"default_instance_warmup"},
+    "deletion_protection": {"deletion_protection"},
     "desired_capacity": {"desired_capacity"},
     "disk_size": {"BlockDeviceMappings", "launch_template"},
     "ebs_iops": {"BlockDeviceMappings", "launch_template"},
     "ebs_throughput": {"BlockDeviceMappings", "launch_template"},
     "health_check_grace_period": {"health_check_grace_period"},
     "iam_instance_profile": {"IamInstanceProfile", "launch_template"},
-    "instance_types": {"instance_types"},
+    "instance_requirements": {
+        "instance_requirements",
+        "instance_types",
+        "instance_weights",
+        "on_demand_strategy",
+        "spot_strategy",
+    },
+    "instance_types": {"instance_types", "instance_requirements", "instance_weights"},
+    "instance_weights": {"instance_weights"},
     "kms_key_arn": {"BlockDeviceMappings", "launch_template"},
     "max_instance_lifetime": {"max_instance_lifetime"},
     "max_size": {"max_size"},
     "metadata_hop_limit": {"MetadataOptions", "launch_template"},
     "min_size": {"min_size"},
     "on_demand_base": {"on_demand_base"},
-    "on_demand_percentage_above_base": {"on_demand_percentage_above_base", "spot_strategy"},
+    "on_demand_percentage_above_base": {
+        "on_demand_percentage_above_base",
+        "spot_instance_pools",
+        "spot_strategy",
+    },
+    "on_demand_strategy": {"on_demand_strategy"},
+    "placement_group": {"placement_group"},
     "security_group_ids": {"NetworkInterfaces", "launch_template"},
-    "spot_strategy": {"spot_strategy"},
+    "spot_instance_pools": {"spot_instance_pools"},
+    "spot_max_price": {"spot_max_price"},
+    "spot_strategy": {"spot_instance_pools", "spot_strategy"},
     "subnet_ids": set(),
     "termination_policies": {"termination_policies"},
 }

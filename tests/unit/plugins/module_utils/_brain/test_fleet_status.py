@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.activities import parse_message
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import failure_view
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import missing
 
 SILENT = "You have requested more vCPU capacity than your current vCPU limit of 8 allows."
 SAID = "Could not launch Spot Instances. UnfulfillableCapacity - There is no capacity."
@@ -54,3 +55,15 @@ def test_a_failure_has_its_groups_types_and_its_only_market(
         "instance_types": ["g5.xlarge", "g6.xlarge"],
         "market": market,
     }
+
+
+@pytest.mark.parametrize(
+    ("weights", "lacking"),
+    [((None, None), 3), (("1", "1"), 3), (("4", "1"), 0), (("4", "4"), 0), (("2", "2"), 1)],
+)
+def test_serving_members_count_by_weight(weights: tuple[str | None, ...], lacking: int) -> None:
+    members = [
+        {"HealthStatus": "Healthy", "LifecycleState": "InService", **({"WeightedCapacity": weight} if weight else {})}
+        for weight in weights
+    ]
+    assert missing({**group(0, 0), "DesiredCapacity": 5, "Instances": members}) == lacking
