@@ -13,6 +13,7 @@ from policy_cloud import DAY
 from policy_cloud import HOUR
 from policy_cloud import MINUTE
 from policy_cloud import Fleet
+from policy_cloud import Machine
 from policy_cloud import on_demand
 from policy_cloud import spot
 
@@ -224,6 +225,14 @@ def test_risk_buys_an_extra_replica_and_its_end_lets_it_go():
 def test_a_safe_market_has_no_extras():
     offers = [spot(f"a{number}", 500_000, prior_losses=10) for number in range(3)]
     assert sum(fleet(2, *offers, dear(), max_extra=2).held().values()) == 2
+
+
+def test_of_equal_replicas_the_youngest_is_let_go():
+    made = fleet(2, spot("a", 300_000), dear())
+    made.pass_time(HOUR)
+    made.cloud.machines["i-0000"] = Machine("i-0000", "a", made.cloud.now - MINUTE, made.cloud.now)
+    assert made.settle() == [("terminate", "a", 1)]
+    assert sorted(made.cloud.machines) == ["i-0001", "i-0002"]
 
 
 # All in one place.
