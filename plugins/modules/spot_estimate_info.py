@@ -403,7 +403,7 @@ def estimated(module: AnsibleAWSModule) -> dict[str, Any]:
     wanted = wishes(params["places"], {name: params[name] for name in COMMON})
     days = checks.check_integer(params["price_window_days"], "price_window_days", 0, LONGEST_WINDOW_DAYS)
     seconds = checks.check_integer(params["timeout"], "timeout", 1, 600)
-    given = check_unit_prices(params["unit_prices"])
+    given = check_unit_prices(params["unit_prices"] or {})
     ceilings = {
         option: None if params[option] is None else ceiling(params[option], option)
         for option in ("max_hourly_usd", "max_monthly_usd")

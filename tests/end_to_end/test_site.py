@@ -116,6 +116,19 @@ def test_check_mode_on_an_empty_account_makes_no_mutating_call(prediction):
     assert prediction.mutating == []
 
 
+def test_what_would_cost_too_much_is_refused_before_anything_is_made(account, prediction):
+    for option in ("spot_max_hourly_usd=0.10", "spot_max_monthly_usd=70"):
+        refused = account.play("site", "-e", option, succeed=False)
+        assert f"{option.replace('=', ': ').rstrip('0').rstrip('.')}" in refused.output
+        assert "is less than the estimate at the worst spot price" in refused.output
+        assert {call["action"] for call in refused.calls} == {"DescribeSpotPriceHistory", "GetProducts"}
+
+
+def test_without_a_ceiling_no_price_is_asked_for_before_there_is_a_state(first):
+    actions = [call["action"] for call in first.calls]
+    assert "GetProducts" not in actions[: actions.index("CreateStack")]
+
+
 def test_check_mode_predicts_what_the_first_run_does(prediction, first):
     assert prediction.changed == first.changed
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.ceiling import ceiling
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.prices import check_unit_prices
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.money import money
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_place
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_prefix
@@ -28,6 +30,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions impor
 # Role network takes one subnet a zone.
 LARGEST_SUBNETS = 6
 CAPACITY_OWNERS = ("playbook", "scaling", "placement")
+# Of the deployment as a whole: a place may leave them out, but two that differ have no meaning.
+OF_ALL_PLACES = ("spot_max_hourly_usd", "spot_max_monthly_usd", "spot_unit_prices")
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,9 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_place_state": Variable("str", "present", one_of("present", "absent")),
     "spot_excluded_places": Variable("list", [], places_list),
     "spot_max_price": Variable("float", None, money),
+    "spot_max_hourly_usd": Variable("float", None, ceiling),
+    "spot_max_monthly_usd": Variable("float", None, ceiling),
+    "spot_unit_prices": Variable("dict", {}, check_unit_prices),
     "spot_score_regions": Variable("list", [], region_list),
     "spot_advisor": Variable("str", None, checks.check_text),
     "spot_tags": Variable("dict", {}, checks.check_tags),
@@ -271,6 +278,11 @@ def _errors_between(checked: Mapping[str, Mapping[str, Any]], workers: Mapping[s
     if len(set(prefixes.values())) > 1:
         each = ", ".join(f"{place} has {prefix!r}" for place, prefix in sorted(prefixes.items()))
         errors.append(Finding(None, f"spot_prefix: must be the same in every place of a deployment: {each}"))
+    for name in OF_ALL_PLACES:
+        given = {place: values[name] for place, values in checked.items() if name in values}
+        if any(value != other for value in given.values() for other in given.values()):
+            rule = f"must be the same in every place that has it: {', '.join(sorted(given))} differ"
+            errors.append(Finding(None, f"{name}: {rule}"))
     known_workers = [place for place in workers if place in checked]
     for place in known_workers:
         prefix, region = prefixes[place], region_of(place, checked[place])

@@ -105,14 +105,16 @@ def any_of(prices: Mapping[str, Levels], instance_types: Iterable[str]) -> Level
     )
 
 
-def check_unit_prices(given: Mapping[str, Any] | None) -> dict[str, Decimal]:
+def check_unit_prices(given: Any, option: str = "unit_prices") -> dict[str, Decimal]:
     """Unit prices that the user knows better."""
+    if not isinstance(given, Mapping):
+        raise InputError(option, given, "must be a mapping of units to prices")
     checked = {}
-    for name, value in (given or {}).items():
+    for name, value in given.items():
         if name not in UNITS:
-            raise InputError("unit_prices", name, f"is no unit that is priced{suggestion(name, UNITS)}")
+            raise InputError(option, name, f"is no unit that is priced{suggestion(name, UNITS)}")
         if value is not None:
-            checked[name] = money(value, f"unit_prices.{name}")
+            checked[name] = money(value, f"{option}.{name}")
     return checked
 
 

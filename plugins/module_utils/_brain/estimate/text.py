@@ -35,7 +35,7 @@ HEADINGS = ("place", "item", "quantity", "each", "per", "now/h", "median/h", "wo
 TYPES = ("place", "type", "on demand", "now", "median", "worst", "saves")
 RIGHT = (*HEADINGS[2:4], *HEADINGS[5:9], *TYPES[2:])
 # In a table; the result has the whole word.
-SOURCES = {PRICE_LIST: "list", SPOT_HISTORY: "history", GIVEN: "given", DOCUMENTED: "us-east-1"}
+SOURCES = {PRICE_LIST: "list", SPOT_HISTORY: "history", GIVEN: "given", DOCUMENTED: "documented"}
 HOURLY = Decimal("0.0001")
 MONTHLY = Decimal("0.01")
 UNKNOWN_MARK = "?"
@@ -142,6 +142,8 @@ def _outcome(places: Sequence[Place], total: Total, currency: str) -> list[str]:
         lines += ["", f"The placement runs the instances in one of the places. The dearest is counted; {where}."]
     elif sum(place.wish.placed and place.wish.running > 0 for place in places) > 1:
         lines += ["", "The placement runs the instances in one of the places. The dearest is counted."]
+    if any(item.source == DOCUMENTED for place in places for item in place.items):
+        lines.append(f"A documented price is the {DOCUMENTED}; unit_prices takes a better one.")
     if any(item.status == PRICED and item.price and item.running for place in places for item in place.items):
         lines.append(
             "Now and median are of the cheapest type and zone, worst of the dearest, since EC2 chooses among them."

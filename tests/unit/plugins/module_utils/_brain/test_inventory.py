@@ -24,6 +24,9 @@ COMPLETE = {
     "spot_place_state": "present",
     "spot_excluded_places": ["us-east-1"],
     "spot_max_price": 0.75,
+    "spot_max_hourly_usd": "12.50",
+    "spot_max_monthly_usd": 9000,
+    "spot_unit_prices": {"gp3_gib_month": "0.07"},
     "spot_score_regions": ["sa-east-1"],
     "spot_advisor": "https://example.com/spot-advisor-data.json",
     "spot_tags": {"team": "ml"},
@@ -137,6 +140,12 @@ def test_the_playbooks_read_known_variables_with_the_same_defaults():
         ({"spot_teardown_data": "perhaps"}, "spot_teardown_data: 'perhaps' must be true or false"),
         ({"spot_excluded_places": "us-east-1"}, "spot_excluded_places: 'us-east-1' must be a list"),
         ({"spot_max_price": "cheap"}, "spot_max_price: 'cheap' must be a finite number from 0"),
+        ({"spot_max_hourly_usd": 0}, "spot_max_hourly_usd: 0 must be more than 0"),
+        ({"spot_max_hourly_usd": ".nan"}, "spot_max_hourly_usd: '.nan' must be a finite number from 0"),
+        ({"spot_max_monthly_usd": "inf"}, "spot_max_monthly_usd: 'inf' must be a finite number from 0"),
+        ({"spot_unit_prices": "0.07"}, "spot_unit_prices: '0.07' must be a mapping"),
+        ({"spot_unit_prices": {"gp3_gib": 1}}, "spot_unit_prices: 'gp3_gib' is no unit that is priced"),
+        ({"spot_unit_prices": {"alarm_month": -1}}, "spot_unit_prices.alarm_month: -1 must be a finite number"),
         ({"spot_score_regions": "sa-east-1"}, "spot_score_regions: 'sa-east-1' must be a list of regions"),
         ({"spot_score_regions": ["sa-east"]}, "spot_score_regions[0]: 'sa-east' is not a region's name"),
         ({"spot_advisor": ""}, "spot_advisor: '' must be a line of text"),
@@ -208,6 +217,14 @@ def test_the_prefix_is_the_same_everywhere():
     ]
     assert errors({"eu-west-1": {"spot_prefix": "aws-x"}}) == [
         "eu-west-1: spot_prefix: 'aws-x' must not start with aws or ssm: parameter names keep those for AWS"
+    ]
+
+
+def test_a_ceiling_is_one_for_all_places():
+    hub = {"us-east-1": {"spot_max_hourly_usd": "5.0"}}
+    assert errors({"eu-west-1": {"spot_max_hourly_usd": 5}, "eu-west-2": {}}, hub) == []
+    assert errors({"eu-west-1": {"spot_max_hourly_usd": 6}}, hub) == [
+        "spot_max_hourly_usd: must be the same in every place that has it: eu-west-1, us-east-1 differ"
     ]
 
 
