@@ -207,7 +207,7 @@ options:
       - Who sets the group's size from its creation on.
       - V(playbook) is this module. V(scaling) is a scaling policy or scheduled action. V(placement) is
         M(ethereal.spot.spot_placement) and the control plane; smallest size and on-demand base are 0 then.
-      - V(playbook) if the fleet is created without.
+      - If the fleet is created without, V(scaling) with anything that scales it, else V(playbook).
     type: str
     choices: [playbook, scaling, placement]
   capacity_rebalance:
@@ -242,6 +242,110 @@ options:
       - V(none) if the fleet is created without.
     type: str
     choices: [none, prevent-force-deletion, prevent-all-deletion]
+  enable_cpu_scaling:
+    description:
+      - Whether the group keeps its instances' average CPU at O(target_cpu_utilization), by a target tracking policy named
+        C(cpu-target-tracking). Needs O(capacity_owner=scaling).
+      - V(true) if the fleet is created with O(capacity_owner=scaling) and neither this nor O(scaling_policies), but not with
+        O(on_demand_only=true). CPU says little of a GPU's load; O(scaling_policies) can watch what does.
+    type: bool
+  target_cpu_utilization:
+    description:
+      - The average CPU in percent. It implies O(enable_cpu_scaling=true). V(70) if the policy is made without.
+    type: float
+  scaling_policies:
+    description:
+      - Target tracking policies. Policies that are not named here stay. Need O(capacity_owner=scaling).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The name of the policy.
+        type: str
+        required: true
+      state:
+        description: V(absent) deletes the policy.
+        type: str
+        choices: [present, absent]
+        default: present
+      target_value:
+        description: What the metric is kept at. Required for V(present).
+        type: float
+      metric:
+        description: A metric of AWS's own. Either this or O(scaling_policies[].custom_metric) is required for V(present).
+        type: str
+        choices: [ASGAverageCPUUtilization, ASGAverageNetworkIn, ASGAverageNetworkOut, ALBRequestCountPerTarget]
+      resource_label:
+        description: The load balancer and target group, with V(ALBRequestCountPerTarget).
+        type: str
+      custom_metric:
+        description:
+          - Any metric in CloudWatch that falls as the group grows, such as the use of GPUs or a queue's length per instance.
+        type: dict
+        suboptions:
+          name:
+            description: The metric's name.
+            type: str
+            required: true
+          namespace:
+            description: The metric's namespace.
+            type: str
+            required: true
+          statistic:
+            description: The statistic.
+            type: str
+            choices: [Average, Minimum, Maximum, SampleCount, Sum]
+            default: Average
+          unit:
+            description: The unit, if the metric is published with several.
+            type: str
+          dimensions:
+            description: All dimensions that the metric is published with.
+            type: dict
+      disable_scale_in:
+        description: Only ever add instances.
+        type: bool
+        default: false
+      estimated_warmup:
+        description: For how many seconds a new instance does not count. AWS advises O(default_instance_warmup) instead.
+        type: int
+  scheduled_actions:
+    description:
+      - Sizes at given times. Actions that are not named here stay. Need O(capacity_owner=scaling).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The name of the action.
+        type: str
+        required: true
+      state:
+        description: V(absent) deletes the action.
+        type: str
+        choices: [present, absent]
+        default: present
+      recurrence:
+        description: When it recurs, as the five fields of cron.
+        type: str
+      time_zone:
+        description: The IANA time zone of O(scheduled_actions[].recurrence), by whose clock changes it goes. V(UTC) without.
+        type: str
+      start_time:
+        description:
+          - When it happens, or first happens, with its offset from UTC. What was to happen once and lies in the past is not made.
+        type: str
+      end_time:
+        description: When it recurs no more.
+        type: str
+      min_size:
+        description: The smallest size.
+        type: int
+      max_size:
+        description: The largest size.
+        type: int
+      desired_capacity:
+        description: How many instances the group shall have.
+        type: int
   ecs_managed:
     description:
       - Put ECS's own mark on the group, as a capacity provider needs it. V(false) leaves the mark as it is.
@@ -309,6 +413,9 @@ notes:
     C(ec2:GetInstanceTypesFromInstanceRequirements) for O(instance_requirements),
     C(elasticloadbalancing:DescribeTargetGroups) for O(target_group_arns); and to change -
     C(autoscaling:AttachLoadBalancerTargetGroups) and C(autoscaling:DetachLoadBalancerTargetGroups) for the last.
+  - Whatever scales needs C(autoscaling:DescribePolicies), C(autoscaling:PutScalingPolicy) and C(autoscaling:DeletePolicy),
+    scheduled actions C(autoscaling:DescribeScheduledActions), C(autoscaling:PutScheduledUpdateGroupAction) and
+    C(autoscaling:DeleteScheduledAction).
   - In check mode, V((known after apply\)) is accepted for O(ami_id), O(iam_instance_profile), O(kms_key_arn),
     O(security_group_ids), O(subnet_ids) and O(target_group_arns), for values that only an earlier step of a real run can give.
 seealso:
@@ -377,6 +484,29 @@ EXAMPLES = r"""
     target_group_arns:
       - arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/gpu/0123456789abcdef
     health_check_type: ELB
+
+- name: Let GPU load move the size, and keep some instances in office hours
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    capacity_owner: scaling
+    enable_cpu_scaling: false
+    scaling_policies:
+      - name: gpu
+        target_value: 75
+        custom_metric:
+          namespace: CWAgent
+          name: nvidia_smi_utilization_gpu
+          dimensions: {AutoScalingGroupName: gpu-fleet}
+    scheduled_actions:
+      - name: morning
+        recurrence: 0 8 * * 1-5
+        time_zone: Europe/Berlin
+        min_size: 4
+      - name: evening
+        recurrence: 0 20 * * 1-5
+        time_zone: Europe/Berlin
+        min_size: 0
 
 - name: Change one thing and repeat nothing
   ethereal.spot.spot_asg:
@@ -472,6 +602,11 @@ fleet_id:
   returned: O(state=present)
   type: str
   sample: gpu-fleet
+cpu_scaling_policy_arn:
+  description: The ARN of the policy that keeps average CPU. Empty if there is none, or nothing was said of scaling.
+  returned: O(state=present)
+  type: str
+  sample: arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:0123:autoScalingGroupName/gpu-fleet:policyName/cpu-target-tracking
 failures:
   description: The launches that fail, as in RV(reasons).
   returned: when waiting for instances failed
@@ -586,6 +721,9 @@ subnet_ids:
   sample: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]
 """
 
+import zoneinfo
+from datetime import UTC
+from datetime import datetime
 from typing import Any
 
 from ansible.module_utils.common.warnings import warn
@@ -598,6 +736,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes i
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes import apply_plan
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import read_fleet
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import settle_fleet
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import with_extras
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import known_activities
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import wait_ready
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
@@ -612,6 +751,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import ON_DEMAND_STRATEGIES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import SPOT_STRATEGIES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_report import describe
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_scaling import PREDEFINED_METRICS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_scaling import STATISTICS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import DELETION_PROTECTIONS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import HEALTH_CHECK_TYPES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import NO_PROTECTION
@@ -621,6 +762,36 @@ from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import 
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
 PACE = Pace()
+
+PRESENCE = {"type": "str", "choices": ["present", "absent"], "default": "present"}
+CUSTOM_METRIC = {
+    "name": {"type": "str", "required": True},
+    "namespace": {"type": "str", "required": True},
+    "statistic": {"type": "str", "choices": list(STATISTICS), "default": "Average"},
+    "unit": {"type": "str"},
+    "dimensions": {"type": "dict"},
+}
+SCALING_POLICY = {
+    "name": {"type": "str", "required": True},
+    "state": PRESENCE,
+    "target_value": {"type": "float"},
+    "metric": {"type": "str", "choices": list(PREDEFINED_METRICS)},
+    "resource_label": {"type": "str"},
+    "custom_metric": {"type": "dict", "options": CUSTOM_METRIC},
+    "disable_scale_in": {"type": "bool", "default": False},
+    "estimated_warmup": {"type": "int"},
+}
+SCHEDULED_ACTION = {
+    "name": {"type": "str", "required": True},
+    "state": PRESENCE,
+    "recurrence": {"type": "str"},
+    "time_zone": {"type": "str"},
+    "start_time": {"type": "str"},
+    "end_time": {"type": "str"},
+    "min_size": {"type": "int"},
+    "max_size": {"type": "int"},
+    "desired_capacity": {"type": "int"},
+}
 
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
@@ -660,6 +831,10 @@ ARGUMENTS = {
     "default_instance_warmup": {"type": "int"},
     "target_group_arns": {"type": "list", "elements": "str"},
     "deletion_protection": {"type": "str", "choices": list(DELETION_PROTECTIONS)},
+    "enable_cpu_scaling": {"type": "bool"},
+    "target_cpu_utilization": {"type": "float"},
+    "scaling_policies": {"type": "list", "elements": "dict", "options": SCALING_POLICY},
+    "scheduled_actions": {"type": "list", "elements": "dict", "options": SCHEDULED_ACTION},
     "ecs_managed": {"type": "bool", "default": False},
     "max_instance_lifetime": {"type": "int"},
     "health_check_type": {"type": "str", "choices": list(HEALTH_CHECK_TYPES)},
@@ -696,10 +871,13 @@ def ensure_absent(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]:
 
 def ensure_present(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]:
     params, name = module.params, module.params["name"]
-    given = given_fleet(params, module.region, check_mode=module.check_mode)
+    now = datetime.now(UTC)
+    # Reads the controller's time zone database, which most runs need not.
+    zones = zoneinfo.available_timezones() if params["scheduled_actions"] else ()
+    given = given_fleet(params, module.region, check_mode=module.check_mode, now=now, zones=zones)
     current = read_fleet(clients, name)
+    changes, fleet, data, current = plan(module, clients, given, current)
     before = fleet_plan.view(current)
-    changes, fleet, data = plan(module, clients, given, current)
     if module.check_mode:
         after = fleet_plan.view_after(current, fleet, data) if changes else before
         return {**report(module, changes, before, after), **describe(name, current, after), "reasons": []}
@@ -714,9 +892,9 @@ def ensure_present(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]
                 raise
             # Made meanwhile, by a retry of our own whose first answer was lost or by somebody else: start from there.
             current = read_fleet(clients, name)
-            again, fleet, data = plan(module, clients, given, current)
+            again, fleet, data, current = plan(module, clients, given, current)
             apply_plan(clients, name, current, fleet, data, again, PACE)
-        current = read_fleet(clients, name)
+        current = with_extras(clients, name, read_fleet(clients, name), fleet["extras"])
     if params["wait"]:
         limits = params["wait_timeout"], params["give_up_after"]
         current["group"] = wait_ready(clients("autoscaling"), name, known, *limits, PACE)
@@ -733,9 +911,11 @@ def ensure_present(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]
 
 def plan(
     module: AnsibleAWSModule, clients: Clients, given: dict[str, Any], current: dict[str, Any]
-) -> tuple[list[fleet_plan.Change], dict[str, Any], dict[str, Any] | None]:
+) -> tuple[list[fleet_plan.Change], dict[str, Any], dict[str, Any] | None, dict[str, Any]]:
+    """Changes, the fleet as it shall be, its template's data, and what stands, with all that was asked for."""
     standing = fleet_plan.current_fleet(current)
     fleet = whole_fleet(given, standing, on_demand_only=module.params["on_demand_only"])
+    current = with_extras(clients, module.params["name"], current, fleet["extras"])
     public = module.params["allow_public_subnets"]
     fleet, data, warnings = settle_fleet(
         clients, module.region, current, standing, given, fleet, allow_public_subnets=public
@@ -743,7 +923,7 @@ def plan(
     for warning in warnings:
         # Not module.warn: amazon.aws puts its warnings into the result as well, which ansible-core deprecates.
         warn(warning)
-    return fleet_plan.plan(current, fleet, data), fleet, data
+    return fleet_plan.plan(current, fleet, data), fleet, data, current
 
 
 def report(

@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscaling
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ec2
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import fleet_extras
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import launch_templates
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import waiters
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
@@ -56,7 +57,11 @@ def apply_plan(
     if fleet_plan.DETACH_TARGET_GROUPS in kinds:
         autoscaling.detach_target_groups(clients("autoscaling"), name, by_kind[fleet_plan.DETACH_TARGET_GROUPS])
     _apply_tags(clients, name, chosen["id"], changes)
+    for change in changes:
+        if change.kind in fleet_extras.STEPS:
+            fleet_extras.STEPS[change.kind](clients("autoscaling"), name, change.what, change.after)
     if fleet_plan.ENABLE_METRICS in kinds:
+        # Last: a group without metrics is one whose creation was interrupted.
         autoscaling.enable_metrics(clients("autoscaling"), name, fleet_group.METRICS_GRANULARITY)
 
 

@@ -10,15 +10,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscaling
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ec2
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import fleet_extras
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import kms
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import launch_templates
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import load_balancers
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ssm_images
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_balancers
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_extras as extras
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_facts
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import touches_template
@@ -51,6 +54,16 @@ def read_fleet(clients: Clients, name: str, *, with_versions: bool = True) -> di
     if with_versions:
         _read_versions(clients("ec2"), current)
     return current
+
+
+def with_extras(clients: Clients, name: str, current: dict[str, Any], kinds: Iterable[str]) -> dict[str, Any]:
+    """`current` with what hangs on the group, of these kinds."""
+    described: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
+    if current["group"] and described:
+        described = fleet_extras.describe_extras(clients("autoscaling"), name, described)
+    policies = described.get(extras.SCALING_POLICIES, [])
+    arns = {policy["PolicyName"]: policy["PolicyARN"] for policy in policies}
+    return {**current, "extras": extras.read_extras(described), "policy_arns": arns}
 
 
 def _read_versions(client: Any, current: dict[str, Any]) -> None:

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_extras
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_balancers import check_health
@@ -25,6 +28,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacit
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import SETTINGS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import WEEK
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import given_settings
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_tags import check_fleet_tags
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_tags import given_tags
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import KNOWN_AFTER_APPLY
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import is_unknown
 
@@ -34,10 +39,6 @@ FLEET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{2,127}")
 DEVICE_NAME = re.compile(r"/dev/[a-z0-9/]{2,32}|xvd[a-z]{1,2}")
 PROFILE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
 PROFILE_ARN = re.compile(r"arn:(?P<partition>aws(-[a-z]+)*):iam::[0-9]{12}:instance-profile/[A-Za-z0-9_+=,.@/-]{1,512}")
-# Tag keys that instance metadata can show: EC2 refuses a launch with others once metadata tags are on (EC2 user guide).
-METADATA_TAG_KEY = re.compile(r"[A-Za-z0-9+=.,_:@-]+")
-METADATA_TAG_RESERVED = frozenset({".", "..", "_index"})
-ROLE_TAGS = frozenset({names.TAG_DEPLOYMENT, names.TAG_PLACE, names.TAG_VERSION})
 TAG_ECS_MANAGED = "AmazonECSManaged"
 
 PLAYBOOK = "playbook"
@@ -50,7 +51,6 @@ LARGEST_GROUP = 1_000_000
 
 REQUIRED_AT_CREATION = ("ami_id", "kms_key_arn", "security_group_ids", "subnet_ids")
 CREATION_DEFAULTS: dict[str, Any] = {
-    "capacity_owner": PLAYBOOK,
     "capacity_rebalance": True,
     "disk_size": 100,
     "ebs_iops": 3000,
@@ -69,12 +69,6 @@ CREATION_SIZES = {
     "desired_capacity": 10,
     "max_size": 50,
     "max_instance_lifetime": WEEK,
-}
-# Options that are tags: the key, and the value of a fleet that is created without, under the same owners as the sizes.
-TAG_OPTIONS = {
-    "environment": ("Environment", "production"),
-    "cost_center": ("CostCenter", "HPC-Engineering"),
-    "project": ("Project", "Ethereal-Cloud-Systems"),
 }
 TEMPLATE_OPTIONS = frozenset(
     {
@@ -115,22 +109,17 @@ def check_profile(value: Any, option: str, region: str) -> str:
     return value
 
 
-def check_fleet_tags(value: Any, option: str = "tags") -> dict[str, str]:
-    """Tags that group, template, instances, volumes and interfaces can carry and instance metadata can show."""
-    ours = {key: text for key, text in value.items() if key in ROLE_TAGS}
-    tags = checks.check_tags({key: text for key, text in value.items() if key not in ROLE_TAGS}, option)
-    for key in tags:
-        if not METADATA_TAG_KEY.fullmatch(key) or key in METADATA_TAG_RESERVED:
-            raise InputError(
-                option, key, "cannot be shown in instance metadata: letters, digits and + - = . , _ : @ only"
-            )
-    return {**tags, **{key: str(text) for key, text in ours.items()}}
-
-
-def given_fleet(params: dict[str, Any], region: str, *, check_mode: bool) -> dict[str, Any]:
+def given_fleet(
+    params: dict[str, Any],
+    region: str,
+    *,
+    check_mode: bool,
+    now: datetime | None = None,
+    zones: Collection[str] = (),
+) -> dict[str, Any]:
     """The options that were given, checked and in the fleet's own terms; those that are None are left out.
 
-    A value that only a real run can know stands in check mode only.
+    A value that only a real run can know stands in check mode only. `zones` are all time zones, as far as known.
     """
     given: dict[str, Any] = {}
     for option, check in _reference_checks(region).items():
@@ -157,7 +146,8 @@ def given_fleet(params: dict[str, Any], region: str, *, check_mode: bool) -> dic
     if params.get("bootstrap_script") is not None:
         text = checks.check_user_data(params["bootstrap_script"], "bootstrap_script")
         given["user_data"] = base64.b64encode(text.encode()).decode() or None
-    given.update(_given_tags(params))
+    given.update(given_tags(params))
+    given["extras"] = fleet_extras.given_extras(params, now, zones)
     for option in ("ecs_managed", "refresh_image"):
         if params.get(option):
             given[option] = True
@@ -187,24 +177,6 @@ def _given_types(params: dict[str, Any]) -> dict[str, Any]:
     return {"instance_types": checks.check_instance_types(pair, "instance_type")} if pair else {}
 
 
-def _given_tags(params: dict[str, Any]) -> dict[str, Any]:
-    """`tags` if any is given, and `default_tags` for those that stand for a tag and are not."""
-    tags = dict(params["tags"]) if params.get("tags") is not None else {}
-    defaults = {}
-    for option, (key, default) in TAG_OPTIONS.items():
-        value = params.get(option)
-        if value is None:
-            defaults[key] = default
-        elif key in tags and str(tags[key]) != value:
-            raise InputError(option, value, f"contradicts tags, whose {key} is {tags[key]!r}")
-        elif value:
-            tags[key] = value
-    given: dict[str, Any] = {"default_tags": defaults}
-    if tags or params.get("tags") is not None:
-        given["tags"] = check_fleet_tags(tags)
-    return given
-
-
 def _given_numbers(params: dict[str, Any]) -> dict[str, Any]:
     limits = {
         "desired_capacity": (0, LARGEST_GROUP),
@@ -232,7 +204,10 @@ def whole_fleet(given: dict[str, Any], current: dict[str, Any] | None, *, on_dem
     """
     given = dict(given)
     default_tags = given.pop("default_tags", {})
-    owner = given.get("capacity_owner") or (current or CREATION_DEFAULTS)["capacity_owner"]
+    extras = given.get("extras", {})
+    usual = SCALING if fleet_extras.scales(extras) else PLAYBOOK
+    owner = given.get("capacity_owner") or (current["capacity_owner"] if current else usual)
+    fleet_extras.check_owner(extras, owner, SCALING)
     if current is None:
         for option in REQUIRED_AT_CREATION:
             if option not in given:
@@ -259,6 +234,9 @@ def whole_fleet(given: dict[str, Any], current: dict[str, Any] | None, *, on_dem
     if given.get("ecs_managed"):
         # ECS writes its mark with an empty value; without it nothing scales out from 0 (containers-roadmap issue 935).
         fleet["group_tags"][TAG_ECS_MANAGED] = ""
+    # A creation that was interrupted is gone on with.
+    new = current is None or current["unfinished"]
+    fleet["extras"] = fleet_extras.with_defaults(extras, fleet, scaling=new and owner == SCALING)
     _apply_owner(fleet, given, current)
     _check_sizes(fleet, given)
     check_health(fleet, given)

@@ -7,6 +7,7 @@
 `current` is a dict with `group` (DescribeAutoScalingGroups entry or None), `template` (DescribeLaunchTemplates entry of
 the template that carries the fleet's name, or None), `versions` (LaunchTemplateData by number, of those looked at) and
 `in_force` (id, version as the group states it, number, data of what the group launches from; None without a group).
+`extras` is the `standing` of fleet_extras, of the kinds that were asked for; a fleet's `extras` is the `wanted`.
 A group that AWS is still deleting counts as none, with `deleting` true.
 """
 
@@ -16,6 +17,7 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_extras
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import TAG_ECS_MANAGED
@@ -63,7 +65,17 @@ def current_fleet(current: dict[str, Any]) -> dict[str, Any] | None:
     if current["group"] is None:
         return None
     template = read_template(current["in_force"]["data"])
-    return {**template, **read_group(current["group"]), "image_parameter": remembered_parameter(current)}
+    return {
+        **template,
+        **read_group(current["group"]),
+        "image_parameter": remembered_parameter(current),
+        "unfinished": unfinished(current["group"]),
+    }
+
+
+def unfinished(group: dict[str, Any]) -> bool:
+    """Whether a group of ours lacks the last step of its creation, or somebody took that away: its metrics."""
+    return names.TAG_CAPACITY_OWNER in tags_of(group) and not group.get("EnabledMetrics")
 
 
 def remembered_parameter(current: dict[str, Any]) -> str | None:
@@ -114,10 +126,10 @@ def plan(current: dict[str, Any], fleet: dict[str, Any], data: dict[str, Any] | 
             if not _stands(key, value, group_tags)
         ]
     changes += _plan_template_tags(current, fleet, data)
-    # A group of ours without metrics is one whose creation was interrupted, or somebody took them away.
-    if current["group"] is None or (
-        names.TAG_CAPACITY_OWNER in group_tags and not current["group"].get("EnabledMetrics")
-    ):
+    changes += [
+        Change(*difference) for difference in fleet_extras.differences(fleet["extras"], current.get("extras", {}))
+    ]
+    if current["group"] is None or unfinished(current["group"]):
         changes.append(Change(ENABLE_METRICS, "metrics", False, True))
     return changes
 
@@ -223,6 +235,7 @@ def view(current: dict[str, Any]) -> dict[str, Any]:
         {"id": in_force["id"], "version": in_force["version"]},
         tags_of(group),
         bool(group.get("EnabledMetrics")),
+        current.get("extras", {}),
     )
 
 
@@ -234,11 +247,17 @@ def view_after(current: dict[str, Any], fleet: dict[str, Any], data: dict[str, A
     tags = {**standing, **wanted}
     metrics = group is None or names.TAG_CAPACITY_OWNER in standing or bool(group.get("EnabledMetrics"))
     shown = data if data is not None else current["in_force"]["data"]
-    return _view(fleet, shown, choose_version(current, data), tags, metrics)
+    extras = fleet_extras.merged(fleet["extras"], current.get("extras", {}))
+    return _view(fleet, shown, choose_version(current, data), tags, metrics, extras)
 
 
 def _view(
-    fleet: dict[str, Any], data: dict[str, Any], chosen: dict[str, str], tags: dict[str, str], metrics: bool
+    fleet: dict[str, Any],
+    data: dict[str, Any],
+    chosen: dict[str, str],
+    tags: dict[str, str],
+    metrics: bool,
+    extras: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     shown = normal(data)
     devices = shown.get("BlockDeviceMappings", {})
@@ -258,4 +277,5 @@ def _view(
         "network_interfaces": shown.get("NetworkInterfaces"),
         "tag_specifications": shown.get("TagSpecifications", {}),
         "user_data": user_data_summary(encoded) if encoded else None,
+        **extras,
     }

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_extras import SCALING_POLICIES
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_scaling import CPU_POLICY
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import KNOWN_AFTER_APPLY
 
 
@@ -25,6 +27,7 @@ def describe(name: str, current: dict[str, Any], after: dict[str, Any]) -> dict[
     return {
         "asg_arn": arn,
         "capacity_config": sizes,
+        "cpu_scaling_policy_arn": cpu_policy_arn(current, after),
         "fleet_id": name,
         "group": {"arn": arn, "instances": instances, "launch_template": {**chosen, "name": name}, "name": name},
         "launch_template_arn": template_arn(arn, chosen["id"]),
@@ -42,3 +45,10 @@ def template_arn(group_arn: str, template_id: str) -> str:
         return KNOWN_AFTER_APPLY
     _arn, partition, _service, region, account, _resource = group_arn.split(":", 5)
     return f"arn:{partition}:ec2:{region}:{account}:launch-template/{template_id}"
+
+
+def cpu_policy_arn(current: dict[str, Any], after: dict[str, Any]) -> str | None:
+    """The ARN of the policy that tracks CPU; None if there is none or policies were not looked at."""
+    if CPU_POLICY not in after.get(SCALING_POLICIES, {}):
+        return None
+    return current.get("policy_arns", {}).get(CPU_POLICY, KNOWN_AFTER_APPLY)

@@ -202,3 +202,17 @@ def plain(view: Any) -> Any:
             key: plain(value) for key, value in view.items() if value != KNOWN_AFTER_APPLY and key != "launch_template"
         }
     return view
+
+
+def foretold(run: Callable[..., Any], options: dict[str, Any]) -> Any:
+    """The run of what check mode foretold, and a second one that does nothing."""
+    predicted = run(options, check_mode=True, diff=True)
+    assert not predicted.failed, predicted["msg"]
+    assert predicted.mutating == []
+    made = run(options, diff=True)
+    assert not made.failed, made["msg"]
+    assert made["changes"] == predicted["changes"]
+    again = run(options)
+    assert not again.changed, again["changes"]
+    assert again.mutating == []
+    return made

@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import REGION
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import World
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import foretold
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import make_world
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import runner
 
@@ -33,20 +34,6 @@ def run(run_module: Callable[..., Any]) -> Callable[..., Any]:
 
 def policy(world: World) -> dict[str, Any]:
     return world.group()["MixedInstancesPolicy"]
-
-
-def foretold(run: Callable[..., Any], options: dict[str, Any]) -> Any:
-    """The run of what check mode foretold, and a second one that does nothing."""
-    predicted = run(options, check_mode=True, diff=True)
-    assert not predicted.failed, predicted["msg"]
-    assert predicted.mutating == []
-    made = run(options, diff=True)
-    assert not made.failed, made["msg"]
-    assert made["changes"] == predicted["changes"]
-    again = run(options)
-    assert not again.changed, again["changes"]
-    assert again.mutating == []
-    return made
 
 
 def test_weights_come_and_go(world: World, run: Callable[..., Any]) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet as fleets
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_capacity
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_extras
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_group
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_plan
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_template
@@ -105,9 +106,14 @@ def apply(
 
 def run(wish: dict[str, Any], current: dict[str, Any]) -> tuple[list[fleet_plan.Change], dict[str, Any]]:
     fleet, data = settle(wish, current)
+    # Read as far as something was said of it, and kept for the next run.
+    hung = current.get("hung", {})
+    current = {**current, "extras": {kind: hung.get(kind, {}) for kind in fleet["extras"]}}
     changes = fleet_plan.plan(current, fleet, data)
     predicted = fleet_plan.view_after(current, fleet, data)
     after = apply(current, fleet, data, changes)
+    after["extras"] = fleet_extras.merged(fleet["extras"], current["extras"])
+    after["hung"] = {**hung, **after["extras"]}
     seen = fleet_plan.view(after)
     # Check mode foretells all but ids and version numbers.
     assert {**seen, "launch_template": None} == {**predicted, "launch_template": None}
@@ -127,6 +133,7 @@ one_wish = {
     "ebs_iops": st.integers(3000, 15000),
     "ebs_throughput": st.integers(125, 750),
     "ecs_managed": st.booleans(),
+    "enable_cpu_scaling": st.booleans(),
     "environment": st.sampled_from(["", "staging"]),
     "health_check_grace_period": st.integers(0, 7200),
     "iam_instance_profile": st.sampled_from(["node", "other", "arn:aws:iam::123456789012:instance-profile/path/node"]),
@@ -151,6 +158,7 @@ one_wish = {
     "spot_strategy": st.sampled_from(fleet_capacity.SPOT_STRATEGIES),
     "subnet_ids": st.permutations(["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]),
     "termination_policies": st.permutations(["OldestInstance", "Default"]),
+    "target_cpu_utilization": st.integers(1, 100),
     "tags": st.dictionaries(st.sampled_from(["a", "b", "ethereal-spot:place"]), st.sampled_from(["1", "2"])),
     "min_size": sizes,
     "max_size": sizes,

@@ -1,0 +1,64 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Calls for what hangs on a group: scaling policies and scheduled actions, one each. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import translated
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_extras
+
+
+@translated("describe the scaling policies")
+def describe_policies(client: Any, name: str) -> list[dict[str, Any]]:
+    pages = client.get_paginator("describe_policies").paginate(AutoScalingGroupName=name)
+    return pages.build_full_result()["ScalingPolicies"]
+
+
+@translated("put the scaling policy")
+def put_policy(client: Any, name: str, policy: str, specification: dict[str, Any]) -> None:
+    client.put_scaling_policy(AutoScalingGroupName=name, PolicyName=policy, **specification)
+
+
+@translated("delete the scaling policy")
+def delete_policy(client: Any, name: str, policy: str, specification: None = None) -> None:
+    client.delete_policy(AutoScalingGroupName=name, PolicyName=policy)
+
+
+@translated("describe the scheduled actions")
+def describe_actions(client: Any, name: str) -> list[dict[str, Any]]:
+    pages = client.get_paginator("describe_scheduled_actions").paginate(AutoScalingGroupName=name)
+    return pages.build_full_result()["ScheduledUpdateGroupActions"]
+
+
+@translated("put the scheduled action")
+def put_action(client: Any, name: str, action: str, specification: dict[str, Any]) -> None:
+    client.put_scheduled_update_group_action(AutoScalingGroupName=name, ScheduledActionName=action, **specification)
+
+
+@translated("delete the scheduled action")
+def delete_action(client: Any, name: str, action: str, specification: None = None) -> None:
+    client.delete_scheduled_action(AutoScalingGroupName=name, ScheduledActionName=action)
+
+
+READERS: dict[str, Callable[[Any, str], list[dict[str, Any]]]] = {
+    fleet_extras.SCALING_POLICIES: describe_policies,
+    fleet_extras.SCHEDULED_ACTIONS: describe_actions,
+}
+# By the steps of fleet_extras.KINDS.
+STEPS: dict[str, Callable[[Any, str, str, Any], None]] = {
+    "put_scaling_policy": put_policy,
+    "delete_scaling_policy": delete_policy,
+    "put_scheduled_action": put_action,
+    "delete_scheduled_action": delete_action,
+}
+
+
+def describe_extras(client: Any, name: str, kinds: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+    """What hangs on the group, of these kinds."""
+    return {kind: READERS[kind](client, name) for kind in kinds}
