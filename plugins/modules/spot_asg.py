@@ -346,6 +346,60 @@ options:
       desired_capacity:
         description: How many instances the group shall have.
         type: int
+  lifecycle_hooks:
+    description:
+      - Hooks that hold instances back while something is done for them. Hooks that are not named here stay. What is not said
+        of a hook's target and metadata stays, too.
+      - A new group has them before its first instance.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The name of the hook.
+        type: str
+        required: true
+      state:
+        description: V(absent) deletes the hook.
+        type: str
+        choices: [present, absent]
+        default: present
+      transition:
+        description: What instances are held back from. Required for V(present).
+        type: str
+        choices: [launching, terminating]
+      heartbeat_timeout:
+        description:
+          - For how many seconds without a sign of life, from 30 to 7200. V(120) for V(terminating), V(3600) for V(launching) without.
+          - An interrupted spot instance is gone after 120 seconds, so that more earns a warning in a fleet that buys spot.
+        type: int
+      default_result:
+        description: What happens then. V(continue) for V(terminating), V(abandon) for V(launching) without.
+        type: str
+        choices: [continue, abandon]
+      notification_target_arn:
+        description: An SQS queue or SNS topic in the fleet's region that is told of each instance.
+        type: str
+      role_arn:
+        description: The role that may send to O(lifecycle_hooks[].notification_target_arn), required with it.
+        type: str
+      notification_metadata:
+        description: What is added to each message.
+        type: str
+  sns_topic_arn:
+    description:
+      - An SNS topic in the fleet's region that hears of O(notification_types). Other topics stay.
+    type: str
+    aliases: [notification_topic]
+  notification_types:
+    description:
+      - The events that O(sns_topic_arn) hears of, all four without. An empty list lets it hear of none.
+    type: list
+    elements: str
+    choices:
+      - autoscaling:EC2_INSTANCE_LAUNCH
+      - autoscaling:EC2_INSTANCE_LAUNCH_ERROR
+      - autoscaling:EC2_INSTANCE_TERMINATE
+      - autoscaling:EC2_INSTANCE_TERMINATE_ERROR
   ecs_managed:
     description:
       - Put ECS's own mark on the group, as a capacity provider needs it. V(false) leaves the mark as it is.
@@ -415,7 +469,10 @@ notes:
     C(autoscaling:AttachLoadBalancerTargetGroups) and C(autoscaling:DetachLoadBalancerTargetGroups) for the last.
   - Whatever scales needs C(autoscaling:DescribePolicies), C(autoscaling:PutScalingPolicy) and C(autoscaling:DeletePolicy),
     scheduled actions C(autoscaling:DescribeScheduledActions), C(autoscaling:PutScheduledUpdateGroupAction) and
-    C(autoscaling:DeleteScheduledAction).
+    C(autoscaling:DeleteScheduledAction). Hooks need C(autoscaling:DescribeLifecycleHooks),
+    C(autoscaling:PutLifecycleHook), C(autoscaling:DeleteLifecycleHook), and C(iam:PassRole) for a target's role.
+    Notifications need C(autoscaling:DescribeNotificationConfigurations), C(autoscaling:PutNotificationConfiguration) and
+    C(autoscaling:DeleteNotificationConfiguration).
   - In check mode, V((known after apply\)) is accepted for O(ami_id), O(iam_instance_profile), O(kms_key_arn),
     O(security_group_ids), O(subnet_ids) and O(target_group_arns), for values that only an earlier step of a real run can give.
 seealso:
@@ -507,6 +564,16 @@ EXAMPLES = r"""
         recurrence: 0 20 * * 1-5
         time_zone: Europe/Berlin
         min_size: 0
+
+- name: Drain within the two minutes of a spot instance, and tell people what comes and goes
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    lifecycle_hooks:
+      - name: drain
+        transition: terminating
+        heartbeat_timeout: 90
+    sns_topic_arn: arn:aws:sns:us-east-1:123456789012:fleet-notifications
 
 - name: Change one thing and repeat nothing
   ethereal.spot.spot_asg:
@@ -750,6 +817,11 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import whole_fleet
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import ON_DEMAND_STRATEGIES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import SPOT_STRATEGIES
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_extras import LIFECYCLE_HOOKS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import NOTIFICATION_TYPES
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import RESULTS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import TRANSITIONS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import late_hooks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_report import describe
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_scaling import PREDEFINED_METRICS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_scaling import STATISTICS
@@ -780,6 +852,16 @@ SCALING_POLICY = {
     "custom_metric": {"type": "dict", "options": CUSTOM_METRIC},
     "disable_scale_in": {"type": "bool", "default": False},
     "estimated_warmup": {"type": "int"},
+}
+LIFECYCLE_HOOK = {
+    "name": {"type": "str", "required": True},
+    "state": PRESENCE,
+    "transition": {"type": "str", "choices": list(TRANSITIONS)},
+    "heartbeat_timeout": {"type": "int"},
+    "default_result": {"type": "str", "choices": list(RESULTS)},
+    "notification_target_arn": {"type": "str"},
+    "role_arn": {"type": "str"},
+    "notification_metadata": {"type": "str"},
 }
 SCHEDULED_ACTION = {
     "name": {"type": "str", "required": True},
@@ -835,6 +917,9 @@ ARGUMENTS = {
     "target_cpu_utilization": {"type": "float"},
     "scaling_policies": {"type": "list", "elements": "dict", "options": SCALING_POLICY},
     "scheduled_actions": {"type": "list", "elements": "dict", "options": SCHEDULED_ACTION},
+    "lifecycle_hooks": {"type": "list", "elements": "dict", "options": LIFECYCLE_HOOK},
+    "sns_topic_arn": {"type": "str", "aliases": ["notification_topic"]},
+    "notification_types": {"type": "list", "elements": "str", "choices": list(NOTIFICATION_TYPES)},
     "ecs_managed": {"type": "bool", "default": False},
     "max_instance_lifetime": {"type": "int"},
     "health_check_type": {"type": "str", "choices": list(HEALTH_CHECK_TYPES)},
@@ -920,7 +1005,7 @@ def plan(
     fleet, data, warnings = settle_fleet(
         clients, module.region, current, standing, given, fleet, allow_public_subnets=public
     )
-    for warning in warnings:
+    for warning in [*warnings, *late_hooks(fleet["extras"].get(LIFECYCLE_HOOKS, {}), fleet)]:
         # Not module.warn: amazon.aws puts its warnings into the result as well, which ansible-core deprecates.
         warn(warning)
     return fleet_plan.plan(current, fleet, data), fleet, data, current

@@ -22,6 +22,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws import waiters
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_group
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_plan
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_extras import PUT_HOOK
 
 Clients = Callable[[str], Any]
 
@@ -58,7 +59,9 @@ def apply_plan(
         autoscaling.detach_target_groups(clients("autoscaling"), name, by_kind[fleet_plan.DETACH_TARGET_GROUPS])
     _apply_tags(clients, name, chosen["id"], changes)
     for change in changes:
-        if change.kind in fleet_extras.STEPS:
+        # A new group has its hooks from the first.
+        made = change.kind == PUT_HOOK and fleet_plan.CREATE_GROUP in kinds
+        if change.kind in fleet_extras.STEPS and not made:
             fleet_extras.STEPS[change.kind](clients("autoscaling"), name, change.what, change.after)
     if fleet_plan.ENABLE_METRICS in kinds:
         # Last: a group without metrics is one whose creation was interrupted.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Calls for what hangs on a group: scaling policies and scheduled actions, one each. PRIVATE to the collection."""
+"""Calls for what hangs on a group: policies, actions, hooks, notifications; one each. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import translated
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_extras
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import by_topic
 
 
 @translated("describe the scaling policies")
@@ -46,12 +47,50 @@ def delete_action(client: Any, name: str, action: str, specification: None = Non
     client.delete_scheduled_action(AutoScalingGroupName=name, ScheduledActionName=action)
 
 
+@translated("describe the lifecycle hooks")
+def describe_hooks(client: Any, name: str) -> list[dict[str, Any]]:
+    return client.describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]
+
+
+@translated("put the lifecycle hook")
+def put_hook(client: Any, name: str, hook: str, specification: dict[str, Any]) -> None:
+    client.put_lifecycle_hook(AutoScalingGroupName=name, LifecycleHookName=hook, **specification)
+
+
+@translated("delete the lifecycle hook")
+def delete_hook(client: Any, name: str, hook: str, specification: None = None) -> None:
+    client.delete_lifecycle_hook(AutoScalingGroupName=name, LifecycleHookName=hook)
+
+
+@translated("describe the notifications of the Auto Scaling group")
+def describe_notifications(client: Any, name: str) -> list[dict[str, Any]]:
+    pages = client.get_paginator("describe_notification_configurations").paginate(AutoScalingGroupNames=[name])
+    return by_topic(pages.build_full_result()["NotificationConfigurations"])
+
+
+@translated("put the notifications of the Auto Scaling group")
+def put_notification(client: Any, name: str, topic: str, specification: dict[str, Any]) -> None:
+    """All events of a topic: what was there of it is replaced (botocore model)."""
+    client.put_notification_configuration(AutoScalingGroupName=name, TopicARN=topic, **specification)
+
+
+@translated("delete the notifications of the Auto Scaling group")
+def delete_notification(client: Any, name: str, topic: str, specification: None = None) -> None:
+    client.delete_notification_configuration(AutoScalingGroupName=name, TopicARN=topic)
+
+
 READERS: dict[str, Callable[[Any, str], list[dict[str, Any]]]] = {
+    fleet_extras.LIFECYCLE_HOOKS: describe_hooks,
+    fleet_extras.NOTIFICATIONS: describe_notifications,
     fleet_extras.SCALING_POLICIES: describe_policies,
     fleet_extras.SCHEDULED_ACTIONS: describe_actions,
 }
 # By the steps of fleet_extras.KINDS.
 STEPS: dict[str, Callable[[Any, str, str, Any], None]] = {
+    "put_lifecycle_hook": put_hook,
+    "delete_lifecycle_hook": delete_hook,
+    "put_notification": put_notification,
+    "delete_notification": delete_notification,
     "put_scaling_policy": put_policy,
     "delete_scaling_policy": delete_policy,
     "put_scheduled_action": put_action,

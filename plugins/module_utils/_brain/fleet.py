@@ -147,7 +147,7 @@ def given_fleet(
         text = checks.check_user_data(params["bootstrap_script"], "bootstrap_script")
         given["user_data"] = base64.b64encode(text.encode()).decode() or None
     given.update(given_tags(params))
-    given["extras"] = fleet_extras.given_extras(params, now, zones)
+    given["extras"] = fleet_extras.given_extras(params, region, now, zones)
     for option in ("ecs_managed", "refresh_image"):
         if params.get(option):
             given[option] = True

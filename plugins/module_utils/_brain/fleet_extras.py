@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_hooks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_scaling
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 
+LIFECYCLE_HOOKS = "lifecycle_hooks"
+NOTIFICATIONS = "notifications"
 SCALING_POLICIES = "scaling_policies"
 SCHEDULED_ACTIONS = "scheduled_actions"
 
@@ -34,7 +37,21 @@ class Kind:
     settle: Callable[[dict[str, Any], dict[str, Any] | None], dict[str, Any]] = lambda wanted, standing: wanted
 
 
+PUT_HOOK = "put_lifecycle_hook"
 KINDS: dict[str, Kind] = {
+    LIFECYCLE_HOOKS: Kind(
+        "LifecycleHookName",
+        fleet_hooks.read_hook,
+        PUT_HOOK,
+        "delete_lifecycle_hook",
+        fleet_hooks.settle_hook,
+    ),
+    NOTIFICATIONS: Kind(
+        "TopicARN",
+        fleet_hooks.read_notification,
+        "put_notification",
+        "delete_notification",
+    ),
     SCALING_POLICIES: Kind(
         "PolicyName",
         fleet_scaling.read_policy,
@@ -54,10 +71,12 @@ SCALES = (SCALING_POLICIES, SCHEDULED_ACTIONS)
 
 
 def given_extras(
-    params: dict[str, Any], now: datetime | None = None, zones: Collection[str] = ()
+    params: dict[str, Any], region: str, now: datetime | None = None, zones: Collection[str] = ()
 ) -> dict[str, dict[str, Any]]:
     """What was said of each kind, checked; kinds of which nothing was said are left out."""
     found = {
+        LIFECYCLE_HOOKS: fleet_hooks.given_hooks(params, region),
+        NOTIFICATIONS: fleet_hooks.given_notifications(params, region),
         SCALING_POLICIES: fleet_scaling.given_policies(params),
         SCHEDULED_ACTIONS: fleet_scaling.given_actions(params, now, zones),
     }

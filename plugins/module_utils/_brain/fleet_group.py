@@ -15,6 +15,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_balance
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import build_distribution
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import build_overrides
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import read_capacity
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_extras import LIFECYCLE_HOOKS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import hook_specifications
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import NO_PROTECTION
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import SETTINGS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import creation_settings
@@ -81,6 +83,7 @@ def build_policy(fleet: dict[str, Any], template_id: str, version: str, *, clear
 
 def create_request(name: str, fleet: dict[str, Any], template_id: str, version: str) -> dict[str, Any]:
     """CreateAutoScalingGroup for a fleet, tags included, so that no group ever stands without its owner."""
+    hooks = hook_specifications(fleet["extras"].get(LIFECYCLE_HOOKS, {}))
     return {
         "AutoScalingGroupName": name,
         "CapacityRebalance": fleet["capacity_rebalance"],
@@ -92,6 +95,7 @@ def create_request(name: str, fleet: dict[str, Any], template_id: str, version: 
         "Tags": build_tags(name, fleet["group_tags"]),
         "VPCZoneIdentifier": ",".join(fleet["subnet_ids"]),
         **({"TargetGroupARNs": fleet["target_group_arns"]} if fleet["target_group_arns"] else {}),
+        **({"LifecycleHookSpecificationList": hooks} if hooks else {}),
         **creation_settings(fleet),
     }
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.named_entries import named
 
 CPU_POLICY = "cpu-target-tracking"
 CPU_METRIC = "ASGAverageCPUUtilization"
@@ -30,26 +31,6 @@ STATISTICS = ("Average", "Minimum", "Maximum", "SampleCount", "Sum")
 CRON = re.compile(r"[0-9A-Za-z*,/?#-]+( [0-9A-Za-z*,/?#-]+){4}")
 ZONE = re.compile(r"[A-Za-z]+(/[A-Za-z0-9_+-]+)+|UTC|GMT")
 LARGEST_GROUP = 1_000_000
-NAME_LIMIT = 255
-
-
-def check_name(value: Any, option: str) -> str:
-    """The name of something on a group; a colon would end it (botocore model: ScalingPolicy)."""
-    text = checks.check_text(value, option, NAME_LIMIT)
-    if ":" in text or text != text.strip():
-        raise InputError(option, value, "must have no colon and no blank at its ends")
-    return text
-
-
-def named(entries: list[dict[str, Any]], option: str) -> dict[str, dict[str, Any]]:
-    """Entries by their names, each name once; `None` values are those that were not given."""
-    result: dict[str, dict[str, Any]] = {}
-    for number, entry in enumerate(entries):
-        name = check_name(entry.get("name"), f"{option}[{number}].name")
-        if name in result:
-            raise InputError(option, name, "is listed twice")
-        result[name] = {key: value for key, value in entry.items() if value is not None}
-    return result
 
 
 def given_policies(params: dict[str, Any]) -> dict[str, Any] | None:

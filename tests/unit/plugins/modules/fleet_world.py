@@ -132,6 +132,14 @@ def keeping(genuine: Callable[..., Any]) -> Callable[..., Any]:
         for field, attribute in FORGOTTEN.items():
             if field in params:
                 setattr(group, attribute, params[field])
+        for hook in params.get("LifecycleHookSpecificationList", []):
+            self.autoscaling_backend.create_lifecycle_hook(
+                hook["LifecycleHookName"],
+                group.name,
+                hook["LifecycleTransition"],
+                hook["HeartbeatTimeout"],
+                hook["DefaultResult"],
+            )
         return answer
 
     return operation
