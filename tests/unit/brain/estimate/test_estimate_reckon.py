@@ -9,6 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate import prices
@@ -331,3 +333,49 @@ def test_the_text_shows_every_item_and_the_sum():
     worst = D("0.9") * 730 + D("1") * 730 + D("16") + D("88.6") + D("1")
     assert any(re.fullmatch(rf"worst +{worst / 730:.4f} +{worst:.2f} +1565.60 +4 %", line) for line in lines)
     assert max(map(len, lines)) < 140
+
+
+counts = st.integers(0, 50)
+amounts = st.decimals(0, 100, places=4)
+levels = st.tuples(amounts, amounts, amounts).map(lambda three: Levels(*sorted(three)))
+known_prices = st.builds(
+    RegionPrices,
+    st.none() | st.dictionaries(st.sampled_from(["g5.xlarge", "g4dn.xlarge"]), levels),
+    st.none() | st.dictionaries(st.sampled_from(["g5.xlarge", "g4dn.xlarge"]), amounts),
+    st.dictionaries(st.sampled_from(prices.UNITS), amounts),
+)
+some_wishes = st.lists(
+    st.builds(
+        place_wish,
+        worker=st.booleans(),
+        hub=st.booleans(),
+        placed=st.booleans(),
+        instances=counts,
+        on_demand_base=counts,
+        on_demand_percentage_above_base=st.integers(0, 100),
+        ebs_iops=st.integers(3000, 4000),
+        nat_gateways=counts,
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(some_wishes, known_prices)
+def test_whatever_is_wanted_the_total_is_what_its_places_say(wanted, known):
+    places = estimate(*wanted, known={"us-west-2": known})
+    total = total_of(places)
+    assert total.amount.current <= total.amount.median <= total.amount.worst
+    everything = sum((place.standing.worst + place.running.worst for place in places), D(0))
+    assert total.amount.worst <= everything
+    if not any(place.wish.placed for place in places):
+        assert total.amount.worst == everything
+    if total.cheapest is not None:
+        assert total.cheapest.current <= total.amount.current
+    assert total.lower_bound == any(each.status == "unknown" for place in places for each in place.items)
+    assert total.on_demand is None or not total.lower_bound
+    # What it costs to the last digit is a ceiling that holds, unless something is not known.
+    if total.amount.worst > 0:
+        assert bool(breaches(total, places, None, total.amount.worst)) == total.lower_bound
+    assert estimate_lines(places, total, 7, "USD")
+    assert [public_place(place) for place in places]
