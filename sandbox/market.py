@@ -13,7 +13,7 @@ numbers and kept as Decimal.
     capacity, on_demand_capacity: {zone or region: {type or "*": instances}}
     quotas: {code: vCPUs, region: {code: vCPUs}}
     opt_in: {region: whether the account has enabled it}
-    score_configuration_budget, price_page_size, boot_seconds, task_seconds: numbers
+    score_configuration_budget, price_page_size, boot_seconds, task_seconds, group_wait_scale: numbers
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ NOT_SCORED = "none"
 DEFAULTS: dict[str, Any] = {
     "boot_seconds": Decimal("0.3"),
     "task_seconds": Decimal("0.2"),
+    "group_wait_scale": Decimal(1),
     "score_configuration_budget": 50,
     "price_page_size": 1000,
 }
@@ -191,6 +192,11 @@ class Market:
     @property
     def task_seconds(self) -> float:
         return float(self.setting("task_seconds"))
+
+    @property
+    def group_wait_scale(self) -> float:
+        """What the waits of Auto Scaling are multiplied by."""
+        return float(self.setting("group_wait_scale"))
 
     def spot_price(self, region: str, zone: str, instance_type: str) -> Decimal | None:
         """USD an hour in force, or None where the market has no record.
@@ -346,7 +352,7 @@ def _checked(document: dict[str, Any]) -> dict[str, Any]:
     for section in _SECTIONS:
         if section in document:
             result[section] = _CHECKS[section](section, _object(section, document[section]))
-    for key in ("boot_seconds", "task_seconds"):
+    for key in ("boot_seconds", "task_seconds", "group_wait_scale"):
         if key in document:
             result[key] = _decimal(key, document[key])
     for key, least in (("score_configuration_budget", 0), ("price_page_size", 1)):

@@ -11,17 +11,19 @@ from typing import Any
 
 from moto.autoscaling.responses import AutoScalingResponse
 
+from sandbox.autoscaling import delivery
 from sandbox.autoscaling import interruption
-from sandbox.autoscaling import journal
 from sandbox.autoscaling.actions import GroupActions
 from sandbox.autoscaling.attachments import AttachmentActions
 from sandbox.autoscaling.engine import Engine
+from sandbox.autoscaling.hook_actions import HookActions
+from sandbox.autoscaling.refresh_actions import RefreshActions
 
 if TYPE_CHECKING:
     from sandbox.context import Context
 
 NEEDS = [
-    *journal.NEEDS,
+    *delivery.NEEDS,
     "moto.autoscaling.responses.AutoScalingResponse.create_auto_scaling_group",
     "moto.autoscaling.responses.AutoScalingResponse.call_action",
     "moto.core.responses.BaseResponse.parse_parameters",
@@ -42,7 +44,7 @@ def install(context: Context) -> None:
     for name in list(vars(AutoScalingResponse)):
         if not name.startswith("_") and name not in (*_MACHINERY, "engine"):
             delattr(AutoScalingResponse, name)
-    for source in (GroupActions, AttachmentActions):
+    for source in (GroupActions, AttachmentActions, HookActions, RefreshActions):
         for name, value in vars(source).items():
             if callable(value) and not name.startswith("__"):
                 setattr(AutoScalingResponse, name, value)

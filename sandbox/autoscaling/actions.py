@@ -15,7 +15,6 @@ from moto.core.responses import EmptyResult
 from moto.ec2.models import ec2_backends
 
 from sandbox.autoscaling import hooks
-from sandbox.autoscaling import refresh
 from sandbox.autoscaling import requests
 from sandbox.autoscaling import views
 from sandbox.autoscaling.engine import Engine
@@ -100,8 +99,7 @@ class GroupActions:
             )
         group = requests.create(self.region, self.current_account, request)
         for specification in request.get("LifecycleHookSpecificationList") or []:
-            hook = hooks.parse(specification)
-            group.hooks[hook.name] = hook
+            hooks.put(self.engine, group, dict(specification))
         self.engine.store.groups(self.region)[name] = group
         self.engine.resize(group, group.desired, "a user request created an AutoScalingGroup")
         return EmptyResult()
@@ -329,24 +327,6 @@ class GroupActions:
             group.suspended.pop(name, None)
         self.engine.advance(group)
         return EmptyResult()
-
-    # -- instance refresh ---------------------------------------------------------------------------------------------
-
-    def start_instance_refresh(self) -> ActionResult:
-        return ActionResult({"InstanceRefreshId": refresh.start(self.engine, self._live_group(), dict(self.params))})
-
-    def cancel_instance_refresh(self) -> ActionResult:
-        group = self._live_group()
-        refresh_id = refresh.cancel(group)
-        self.engine.advance(group)
-        return ActionResult({"InstanceRefreshId": refresh_id})
-
-    def describe_instance_refreshes(self) -> ActionResult:
-        group, wanted = self._find_group(), self.params.get("InstanceRefreshIds") or []
-        self.engine.advance(group)
-        rows = [each.values for each in group.refreshes if not wanted or each.values["InstanceRefreshId"] in wanted]
-        rows, token = self._paged(rows)
-        return ActionResult({"InstanceRefreshes": rows, "NextToken": token})
 
 
 def _processes(params: Any) -> list[str]:

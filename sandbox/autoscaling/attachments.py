@@ -2,19 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Auto Scaling actions on what hangs on a group: policies, hooks, notifications, metrics, tags."""
+"""The Auto Scaling actions on what hangs on a group: policies, notifications, metrics, tags."""
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import Any
 
+from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.core.responses import EmptyResult
 from moto.utilities.utils import get_partition
 
-from sandbox.autoscaling import hooks
 from sandbox.autoscaling import requests
 from sandbox.autoscaling import views
 from sandbox.autoscaling.engine import Engine
@@ -52,6 +51,8 @@ NOTIFICATIONS = (
     "autoscaling:EC2_INSTANCE_TERMINATE_ERROR",
     "autoscaling:TEST_NOTIFICATION",
 )
+# botocore model, PutNotificationConfiguration.
+MOST_TOPICS = 10
 
 
 class AttachmentActions:
@@ -138,65 +139,6 @@ class AttachmentActions:
                     return group, each
         raise invalid(f"PolicyName not found - No policy named {asked}")
 
-    # -- lifecycle hooks ----------------------------------------------------------------------------------------------
-
-    def put_lifecycle_hook(self) -> ActionResult:
-        group, request = self._live_group(), dict(self.params)
-        known = group.hooks.get(request["LifecycleHookName"])
-        if known:
-            request.setdefault("LifecycleTransition", known.transition)
-        hook = hooks.parse(request)
-        group.hooks[hook.name] = hook
-        return EmptyResult()
-
-    def describe_lifecycle_hooks(self) -> ActionResult:
-        group, names = self._find_group(), self.params.get("LifecycleHookNames") or []
-        rows = [
-            {
-                "LifecycleHookName": hook.name,
-                "AutoScalingGroupName": group.name,
-                "LifecycleTransition": hook.transition,
-                "NotificationTargetARN": hook.target_arn,
-                "RoleARN": hook.role_arn,
-                "NotificationMetadata": hook.metadata,
-                "HeartbeatTimeout": hook.heartbeat,
-                "GlobalTimeout": min(hooks.LONGEST_WAIT, hook.heartbeat * 100),
-                "DefaultResult": hook.default_result,
-            }
-            for hook in group.hooks.values()
-            if not names or hook.name in names
-        ]
-        return ActionResult({"LifecycleHooks": rows})
-
-    def delete_lifecycle_hook(self) -> ActionResult:
-        group, name = self._live_group(), self.params["LifecycleHookName"]
-        if name not in group.hooks:
-            raise invalid(f"No Lifecycle Hook found for Auto Scaling group {group.name} with name {name}")
-        del group.hooks[name]
-        self.engine.advance(group)
-        return EmptyResult()
-
-    def complete_lifecycle_action(self) -> ActionResult:
-        result = self.params["LifecycleActionResult"]
-        if result not in ("CONTINUE", "ABANDON"):
-            raise invalid("LifecycleActionResult must be CONTINUE or ABANDON.")
-        group = self._live_group()
-        hooks.complete(self._waiting(group), result)
-        self.engine.advance(group)
-        return EmptyResult()
-
-    def record_lifecycle_action_heartbeat(self) -> ActionResult:
-        hooks.heartbeat(self._waiting(self._live_group()), time.monotonic())
-        return EmptyResult()
-
-    def _waiting(self, group: Group) -> Any:
-        name, token = self.params["LifecycleHookName"], self.params.get("LifecycleActionToken")
-        instance_id = self.params.get("InstanceId")
-        for member in group.members:
-            if member.hook and member.hook.name == name and (member.hook_token == token or member.id == instance_id):
-                return member
-        raise invalid(f"No active Lifecycle Action found with instance ID {instance_id}")
-
     # -- notifications and metrics ------------------------------------------------------------------------------------
 
     def put_notification_configuration(self) -> ActionResult:
@@ -205,10 +147,10 @@ class AttachmentActions:
         unknown = [each for each in wanted if each not in NOTIFICATIONS]
         if unknown:
             raise invalid(f'"{unknown[0]}" is not a valid Notification Type.')
-        first = topic not in group.notifications
+        if topic not in group.notifications and len(group.notifications) >= MOST_TOPICS:
+            raise ServiceException("LimitExceeded", f"A group has at most {MOST_TOPICS} notification topics.")
         group.notifications[topic] = [each for each in NOTIFICATIONS if each in wanted]
-        if first:
-            self.engine.journal.notify_test(group, topic)
+        self.engine.delivery.test(group, topic)
         return EmptyResult()
 
     def delete_notification_configuration(self) -> ActionResult:

@@ -22,8 +22,9 @@ from moto.ec2.models import ec2_backends
 from sandbox import ec2
 from sandbox.autoscaling import allocation
 from sandbox.autoscaling import hooks
-from sandbox.autoscaling import refresh
+from sandbox.autoscaling import rolling
 from sandbox.autoscaling import times
+from sandbox.autoscaling.delivery import Delivery
 from sandbox.autoscaling.groups import LEAVING
 from sandbox.autoscaling.groups import Group
 from sandbox.autoscaling.groups import Member
@@ -50,7 +51,8 @@ class Engine:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.store = Store()
-        self.journal = Journal(context)
+        self.delivery = Delivery(context)
+        self.journal = Journal(context, self.delivery)
         self.listeners: list[Listener] = []
         self._launcher = Launcher(self)
         self._ticking = False
@@ -76,7 +78,7 @@ class Engine:
                 self.store.remove(group)
                 return
         else:
-            refresh.step(self, group)
+            rolling.step(self, group, now)
             self._launcher.launch_missing(group, now)
             self._scale_in(group)
         if not self._settled(group):
@@ -132,8 +134,10 @@ class Engine:
                 member.hook = None
                 self._drop_pending(group, member, "Instance failed to complete user's Lifecycle Action")
                 return
-        member.hook = None
-        member.lifecycle_state = "InService"
+            member.lifecycle_state = "Pending:Proceed"
+            member.hook = None
+            return
+        member.lifecycle_state, member.in_service = "InService", now
         group.retries.pop(member.market, None)
         if member.activity:
             self.journal.end(group, member.activity, "launch", member)
@@ -260,12 +264,12 @@ class Engine:
         The market that has too much goes first, then the zone with most instances, then the termination policies.
         """
         held = group.held()
-        excess = allocation.units(group.units()) - group.desired
+        excess = allocation.units(group.units()) - group.goal
         fit = [each for each in held if not each.protected and each.weight <= excess]
         if not fit:
             return None
         if group.policy:
-            goal = allocation.targets(group.desired, group.distribution)
+            goal = allocation.targets(group.goal, group.distribution)
             over = {market: allocation.units(group.units(), market) - goal[market] for market in goal}
             fit = [each for each in fit if over[each.market] > 0] or fit
         count = Counter(each.zone for each in held)

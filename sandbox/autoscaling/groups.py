@@ -21,6 +21,7 @@ from sandbox.autoscaling.allocation import Unit
 
 # Lifecycle states whose instances count as capacity (EC2 Auto Scaling user guide, "instance lifecycle").
 HELD = ("Pending", "Pending:Wait", "Pending:Proceed", "InService")
+REFRESHING = ("Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress")
 LEAVING = ("Terminating", "Terminating:Wait", "Terminating:Proceed")
 
 
@@ -39,8 +40,11 @@ class Member:
     at_risk: bool = False
     activity: dict[str, Any] | None = None
     hook: Hook | None = None
+    hook_began: float = 0.0
     hook_ends: float = 0.0
     hook_token: str = ""
+    # When it entered service: the warm-up counts from there.
+    in_service: float = 0.0
 
     @property
     def id(self) -> str:
@@ -86,13 +90,31 @@ class Retry:
 
 
 @dataclass
+class Configuration:
+    """What a group launches."""
+
+    template: dict[str, str] | None
+    policy: dict[str, Any] | None
+    distribution: Distribution
+
+
+@dataclass
 class Refresh:
-    """An instance refresh."""
+    """An instance refresh. `old` are the instances that are still to go, `kept` those that were there when it (or its rollback) began."""
 
     values: dict[str, Any]
-    todo: list[str]
-    batch: list[str] = field(default_factory=list)
-    total: int = 0
+    old: list[str]
+    kept: set[str]
+    total: int
+    left: int
+    checkpoints: list[int]
+    # The group's own configuration, while a desired one is in force.
+    before: Configuration | None = None
+    # Units above the desired capacity, to launch new instances before old ones go.
+    surge: int = 0
+    paused_until: float = 0.0
+    bake_ends: float = 0.0
+    progress_at: float = 0.0
 
 
 @dataclass(eq=False)
@@ -122,6 +144,7 @@ class Group:
     policies: dict[str, Policy] = field(default_factory=dict)
     hooks: dict[str, Hook] = field(default_factory=dict)
     notifications: dict[str, list[str]] = field(default_factory=dict)
+    scheduled: dict[str, dict[str, Any]] = field(default_factory=dict)
     refreshes: list[Refresh] = field(default_factory=list)
     retries: dict[str, Retry] = field(default_factory=dict)
     reason: str = ""
@@ -153,9 +176,30 @@ class Group:
         return next((each for each in self.members if each.id == instance_id), None)
 
     def running_refresh(self) -> Refresh | None:
-        if self.refreshes and self.refreshes[0].values["Status"] in ("Pending", "InProgress", "Cancelling"):
+        if self.refreshes and self.refreshes[0].values["Status"] in REFRESHING:
             return self.refreshes[0]
         return None
+
+    @property
+    def goal(self) -> int:
+        """Units to have now: the desired capacity, and what a refresh launches ahead."""
+        refresh = self.running_refresh()
+        return self.desired + (refresh.surge if refresh else 0)
+
+    @property
+    def launches(self) -> Configuration:
+        """What new instances are made of."""
+        return Configuration(self.template, self.policy, self.distribution)
+
+    @launches.setter
+    def launches(self, new: Configuration) -> None:
+        self.template, self.policy, self.distribution = new.template, new.policy, new.distribution
+
+    @property
+    def settings(self) -> Configuration:
+        """What the group is set to: a refresh's desired configuration becomes so when it has succeeded."""
+        refresh = self.running_refresh()
+        return refresh.before if refresh and refresh.before else self.launches
 
 
 class Store:

@@ -10,8 +10,6 @@ Source: EC2 Auto Scaling user guide, "Amazon EC2 Auto Scaling lifecycle hooks".
 from __future__ import annotations
 
 import uuid
-from datetime import UTC
-from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -29,10 +27,20 @@ LONGEST_WAIT = 172_800
 TRANSITIONS = ("autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING")
 
 
-def parse(values: dict[str, Any]) -> Hook:
-    """A hook from PutLifecycleHook or a LifecycleHookSpecification. Raises ValidationError."""
-    heartbeat = int(values.get("HeartbeatTimeout") or 3600)
-    result, transition = values.get("DefaultResult") or "ABANDON", values.get("LifecycleTransition")
+def put(engine: Engine, group: Group, values: dict[str, Any]) -> None:
+    """Create or update a hook, and send its target the test message. Raises ValidationError before anything changes."""
+    hook = _parse(values, group.hooks.get(values["LifecycleHookName"]))
+    engine.delivery.check_target(hook)
+    group.hooks[hook.name] = hook
+    engine.delivery.test_hook(group, hook)
+
+
+def _parse(values: dict[str, Any], known: Hook | None) -> Hook:
+    """A hook from PutLifecycleHook or a LifecycleHookSpecification; what an update does not name stays."""
+    new = known or Hook(name=values["LifecycleHookName"], transition="")
+    heartbeat = int(values.get("HeartbeatTimeout") or new.heartbeat)
+    result = values.get("DefaultResult") or new.default_result
+    transition = values.get("LifecycleTransition") or new.transition
     if transition not in TRANSITIONS:
         raise invalid("A lifecycle hook needs a LifecycleTransition: " + " or ".join(TRANSITIONS))
     if not 30 <= heartbeat <= 7200:
@@ -40,14 +48,20 @@ def parse(values: dict[str, Any]) -> Hook:
     if result not in ("CONTINUE", "ABANDON"):
         raise invalid("DefaultResult must be CONTINUE or ABANDON.")
     return Hook(
-        name=values["LifecycleHookName"],
+        name=new.name,
         transition=transition,
         heartbeat=heartbeat,
         default_result=result,
-        target_arn=values.get("NotificationTargetARN") or None,
-        role_arn=values.get("RoleARN") or None,
-        metadata=values.get("NotificationMetadata") or None,
+        # An empty target takes the target away.
+        target_arn=values.get("NotificationTargetARN", new.target_arn) or None,
+        role_arn=values.get("RoleARN", new.role_arn) or None,
+        metadata=values.get("NotificationMetadata", new.metadata) or None,
     )
+
+
+def longest_wait(hook: Hook) -> int:
+    """Seconds that an instance can be kept waiting in a hook."""
+    return min(LONGEST_WAIT, hook.heartbeat * 100)
 
 
 def begin(engine: Engine, group: Group, member: Member, what: str, now: float) -> bool:
@@ -78,9 +92,12 @@ def complete(member: Member, result: str) -> None:
     member.hook_token = f"done:{result}"
 
 
-def heartbeat(member: Member, now: float) -> None:
+def heartbeat(engine: Engine, member: Member, now: float) -> None:
+    """Start the timeout anew, within the longest wait."""
     if member.hook:
-        member.hook_ends = now + member.hook.heartbeat
+        scale = engine.context.market.group_wait_scale
+        last = member.hook_began + longest_wait(member.hook) * scale
+        member.hook_ends = min(now + member.hook.heartbeat * scale, last)
 
 
 def _next(engine: Engine, group: Group, member: Member, what: str, now: float, after: Hook | None) -> bool:
@@ -91,7 +108,8 @@ def _next(engine: Engine, group: Group, member: Member, what: str, now: float, a
         mine = mine[names.index(after.name) + 1 :] if after.name in names else []
     if not mine:
         return False
-    member.hook, member.hook_ends, member.hook_token = mine[0], now + mine[0].heartbeat, str(uuid.uuid4())
+    member.hook, member.hook_began, member.hook_token = mine[0], now, str(uuid.uuid4())
+    heartbeat(engine, member, now)
     detail = {
         "LifecycleActionToken": member.hook_token,
         "AutoScalingGroupName": group.name,
@@ -100,7 +118,6 @@ def _next(engine: Engine, group: Group, member: Member, what: str, now: float, a
         "LifecycleTransition": transition,
         "Origin": "EC2" if what == "LAUNCHING" else "AutoScalingGroup",
         "Destination": "AutoScalingGroup" if what == "LAUNCHING" else "EC2",
-        "Time": datetime.now(UTC).isoformat(),
     }
     if member.hook.metadata:
         detail["NotificationMetadata"] = member.hook.metadata
@@ -111,4 +128,5 @@ def _next(engine: Engine, group: Group, member: Member, what: str, now: float, a
         detail,
         [group.arn, instance_arn(group.account, group.region, member.id)],
     )
+    engine.delivery.hook(group, member.hook, detail)
     return True

@@ -9,7 +9,6 @@ Sources: EC2 Auto Scaling user guide, "Amazon EC2 Auto Scaling events reference"
 
 from __future__ import annotations
 
-import contextlib
 import json
 import uuid
 from datetime import UTC
@@ -17,17 +16,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
 
-from ministack.services import sns
-
 from sandbox.autoscaling import times
 from sandbox.autoscaling.groups import Group
 from sandbox.autoscaling.groups import Member
 from sandbox.ec2.instances import instance_arn
 
 if TYPE_CHECKING:
+    from sandbox.autoscaling.delivery import Delivery
     from sandbox.context import Context
-
-NEEDS = ["ministack.services.sns.publish_internal", "ministack.services.sns.SnsPublishError"]
 
 LONGEST_MESSAGE = 255
 KEPT = 1000
@@ -43,8 +39,8 @@ _KINDS = {
 class Journal:
     """Writes activities into groups and tells the world of them."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context, delivery: Delivery) -> None:
+        self._context, self._delivery = context, delivery
 
     def start(self, group: Group, description: str, cause: str, status: str, member: Member | None) -> dict[str, Any]:
         """A new activity in progress, newest first in the group."""
@@ -106,22 +102,6 @@ class Journal:
         if instance_id:
             resources.append(instance_arn(group.account, group.region, instance_id))
         self._context.emit(group.region, "aws.autoscaling", detail_type, detail, resources)
-        for topic, wanted in group.notifications.items():
-            if notification in wanted:
-                self._notify(group, topic, {**detail, "Event": notification, "AutoScalingGroupARN": group.arn})
-
-    def notify_test(self, group: Group, topic: str) -> None:
-        self._notify(group, topic, {"AutoScalingGroupName": group.name, "Event": "autoscaling:TEST_NOTIFICATION"})
-
-    def _notify(self, group: Group, topic: str, message: dict[str, Any]) -> None:
-        """Publish from another thread: the caller holds moto's lock."""
-
-        event = message["Event"].split(":")[1]
-        body = json.dumps({**message, "Service": "AWS Auto Scaling", "AccountId": group.account})
-
-        def publish() -> None:
-            # Auto Scaling's own call, not the account's: it stays out of the call log. A topic that is gone loses it.
-            with contextlib.suppress(sns.SnsPublishError):
-                sns.publish_internal(topic, body, f'Auto Scaling: {event} for group "{group.name}"'[:100])
-
-        self._context.schedule(0, publish)
+        # What the message has besides; its progress is 50 in AWS's samples, and there is neither origin nor destination.
+        sent = {key: value for key, value in detail.items() if key not in ("Origin", "Destination")}
+        self._delivery.notify(group, notification, {**sent, "Progress": 50})

@@ -51,8 +51,8 @@ class Launcher:
         """Units to launch by market. A group without a mixed policy launches in its template's market."""
         held = group.units()
         if group.policy:
-            return allocation.shortfall(group.desired, group.distribution, held)
-        missing = group.desired - allocation.units(held)
+            return allocation.shortfall(group.goal, group.distribution, held)
+        missing = group.goal - allocation.units(held)
         return {self._only_market(group): missing} if missing > 0 else {}
 
     def _only_market(self, group: Group) -> str:
@@ -169,7 +169,7 @@ class Launcher:
         actual = allocation.units(group.units())
         return (
             f"{group.reason}  At {times.stamp()} an instance was started in response to a difference between desired and actual "
-            f"capacity, increasing the capacity from {actual} to {group.desired}."
+            f"capacity, increasing the capacity from {actual} to {group.goal}."
         ).strip()
 
     def _refusal(self, group: Group, market: str, pools: list[Pool]) -> ServiceException:

@@ -2,13 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Instance refresh: a group's instances replaced a few at a time.
+"""Instance refreshes begun, cancelled, rolled back and ended; rolling.py takes them forward.
 
-Source: botocore model, StartInstanceRefresh and RefreshPreferences.
+Sources: botocore model, StartInstanceRefresh, CancelInstanceRefresh, RollbackInstanceRefresh and InstanceRefresh; EC2
+Auto Scaling user guide, "How an instance refresh works" and "Instance refresh events".
 """
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import UTC
 from datetime import datetime
@@ -17,17 +19,15 @@ from typing import Any
 
 from moto.core.exceptions import ServiceException
 
+from sandbox.autoscaling import preferences
 from sandbox.autoscaling import requests
+from sandbox.autoscaling.groups import HELD
 from sandbox.autoscaling.groups import Group
-from sandbox.autoscaling.groups import Member
 from sandbox.autoscaling.groups import Refresh
 from sandbox.autoscaling.refusal import invalid
-from sandbox.autoscaling.templates import version_of
 
 if TYPE_CHECKING:
     from sandbox.autoscaling.engine import Engine
-
-DEFAULT_MIN_HEALTHY = 90
 
 
 def start(engine: Engine, group: Group, request: dict[str, Any]) -> str:
@@ -37,97 +37,149 @@ def start(engine: Engine, group: Group, request: dict[str, Any]) -> str:
             "InstanceRefreshInProgress",
             "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.",
         )
-    preferences = dict(request.get("Preferences") or {})
-    least = int(preferences.get("MinHealthyPercentage", DEFAULT_MIN_HEALTHY))
-    most = preferences.get("MaxHealthyPercentage")
-    if most is not None and ("MinHealthyPercentage" not in preferences or int(most) - least > 100):
-        raise invalid(
-            "MaxHealthyPercentage needs MinHealthyPercentage, and the difference between them must not exceed 100."
-        )
-    wanted = request.get("DesiredConfiguration")
+    if request.get("Strategy", "Rolling") != "Rolling":
+        raise invalid("The sandbox plays the Rolling strategy only.")
+    wanted, before = request.get("DesiredConfiguration"), group.launches
+    asked = preferences.checked(group, dict(request.get("Preferences") or {}))
     if wanted:
-        requests.update(
-            group, {key: wanted[key] for key in ("LaunchTemplate", "MixedInstancesPolicy") if key in wanted}
-        )
-    if preferences.get("AutoRollback"):
-        _rollback_rule(group, wanted)
-    todo = [member for member in group.members if member.lifecycle_state == "InService"]
-    if preferences.get("SkipMatching"):
-        todo = [member for member in todo if not _matches(group, member)]
+        keys = ("LaunchTemplate", "MixedInstancesPolicy")
+        requests.update(group, {key: wanted[key] for key in keys if key in wanted})
+    if asked["AutoRollback"]:
+        problem = preferences.reversible(group, [before, group.launches], wanted)
+        if problem:
+            group.launches = before
+            raise invalid(f"AutoRollback cannot be enabled. {problem}")
+    members = [each for each in group.members if each.lifecycle_state in (*HELD, "Standby")]
+    old = [
+        each.id
+        for each in members
+        if not (asked["SkipMatching"] and preferences.matches(group, each.instance.instance_type, each.template))
+        and not (asked["ScaleInProtectedInstances"] == "Ignore" and each.protected)
+        and not (asked["StandbyInstances"] == "Ignore" and each.lifecycle_state == "Standby")
+    ]
+    values = {
+        "InstanceRefreshId": str(uuid.uuid4()),
+        "AutoScalingGroupName": group.name,
+        "Status": "Pending",
+        "StartTime": datetime.now(UTC),
+        "PercentageComplete": 0,
+        "InstancesToUpdate": len(old),
+        "Strategy": "Rolling",
+        "Preferences": asked,
+    }
+    if wanted:
+        values["DesiredConfiguration"] = wanted
     refresh = Refresh(
-        values={
-            "InstanceRefreshId": str(uuid.uuid4()),
-            "AutoScalingGroupName": group.name,
-            "Status": "Pending",
-            "StartTime": datetime.now(UTC),
-            "PercentageComplete": 0,
-            "InstancesToUpdate": len(todo),
-            "Strategy": request.get("Strategy", "Rolling"),
-            "Preferences": {"MinHealthyPercentage": least, **preferences},
-            **({"DesiredConfiguration": wanted} if wanted else {}),
-        },
-        todo=[member.id for member in todo],
-        total=len(todo),
+        values=values,
+        old=old,
+        kept={each.id for each in members},
+        total=len(old),
+        left=len(old),
+        checkpoints=[int(each) for each in asked.get("CheckpointPercentages") or []],
+        before=before if wanted else None,
+        progress_at=time.monotonic(),
     )
     group.refreshes.insert(0, refresh)
+    engine.advance(group)
+    return values["InstanceRefreshId"]
+
+
+def cancel(engine: Engine, group: Group, wait: bool) -> str:
+    """Stop after the instances under way, or at once. Raises ActiveInstanceRefreshNotFound."""
+    refresh = _running(group)
+    refresh.values["Status"] = "Cancelling"
+    refresh.old.clear()
+    refresh.surge = 0
+    _restore(group, refresh)
+    if not wait:
+        end(engine, group, refresh, "Cancelled", "The instance refresh was cancelled.")
     engine.advance(group)
     return refresh.values["InstanceRefreshId"]
 
 
-def cancel(group: Group) -> str:
-    """Stop after the instances under way. Raises ActiveInstanceRefreshNotFound."""
-    refresh = group.running_refresh()
-    if refresh is None:
-        raise ServiceException(
-            "ActiveInstanceRefreshNotFound",
-            f"No in progress or pending Instance Refresh found for Auto Scaling group {group.name}",
-        )
-    refresh.values["Status"] = "Cancelling"
-    refresh.todo.clear()
+def rollback(engine: Engine, group: Group) -> str:
+    """Put back what a refresh has replaced. Raises ActiveInstanceRefreshNotFound, IrreversibleInstanceRefresh."""
+    refresh = _running(group)
+    if refresh.values["Status"] not in ("Pending", "InProgress", "Baking"):
+        raise _not_found(group)
+    both = [refresh.before, group.launches]
+    problem = preferences.reversible(group, both, refresh.values.get("DesiredConfiguration"))
+    if problem:
+        raise ServiceException("IrreversibleInstanceRefresh", f"The instance refresh cannot be rolled back. {problem}")
+    turn_back(engine, group, refresh, "A user request rolled the instance refresh back.")
+    engine.advance(group)
     return refresh.values["InstanceRefreshId"]
 
 
-def step(engine: Engine, group: Group) -> None:
-    """One step of the running refresh: replace the next instances when the last ones are in service."""
+def fail(engine: Engine, group: Group, refresh: Refresh, reason: str) -> None:
+    """A refresh that cannot go on: rolled back where that was asked for, else failed."""
+    if refresh.values["Status"] == "RollbackInProgress":
+        end(engine, group, refresh, "RollbackFailed", reason)
+    elif refresh.values["Preferences"]["AutoRollback"]:
+        turn_back(engine, group, refresh, f"The instance refresh failed. {reason}")
+    else:
+        _restore(group, refresh)
+        end(engine, group, refresh, "Failed", reason)
+
+
+def turn_back(engine: Engine, group: Group, refresh: Refresh, reason: str) -> None:
+    values = refresh.values
+    new = [
+        each.id for each in group.members if each.id not in refresh.kept and each.lifecycle_state in (*HELD, "Standby")
+    ]
+    values.update(
+        Status="RollbackInProgress",
+        StatusReason=reason,
+        RollbackDetails={
+            "RollbackReason": reason,
+            "RollbackStartTime": datetime.now(UTC),
+            "PercentageCompleteOnRollback": values["PercentageComplete"],
+            "InstancesToUpdateOnRollback": values["InstancesToUpdate"],
+        },
+    )
+    _restore(group, refresh)
+    refresh.old, refresh.kept = new, {each.id for each in group.members}
+    refresh.total = refresh.left = len(new)
+    refresh.checkpoints, refresh.paused_until = [], 0.0
+    refresh.surge, refresh.progress_at = 0, time.monotonic()
+    say(engine, group, refresh, "Rollback Started")
+
+
+def end(engine: Engine, group: Group, refresh: Refresh, status: str, reason: str = "") -> None:
+    events = {
+        "Successful": "Succeeded",
+        "RollbackSuccessful": "Rollback Succeeded",
+        "RollbackFailed": "Rollback Failed",
+    }
+    refresh.values.update(Status=status, EndTime=datetime.now(UTC))
+    refresh.values.pop("StatusReason", None)
+    if reason:
+        refresh.values["StatusReason"] = reason
+    refresh.surge = 0
+    say(engine, group, refresh, events.get(status, status))
+
+
+def say(engine: Engine, group: Group, refresh: Refresh, what: str, **more: Any) -> None:
+    detail = {"InstanceRefreshId": refresh.values["InstanceRefreshId"], "AutoScalingGroupName": group.name, **more}
+    name = f"EC2 Auto Scaling Instance Refresh {what}"
+    engine.context.emit(group.region, "aws.autoscaling", name, detail, [group.arn])
+
+
+def _restore(group: Group, refresh: Refresh) -> None:
+    """Back to the group's own settings: only a refresh that succeeds changes them."""
+    if refresh.before:
+        group.launches, refresh.before = refresh.before, None
+
+
+def _running(group: Group) -> Refresh:
     refresh = group.running_refresh()
-    if refresh is None or "InstanceRefresh" in group.suspended:
-        return
-    if refresh.values["Status"] == "Pending":
-        refresh.values["Status"] = "InProgress"
-        return
-    refresh.todo = [each for each in refresh.todo if group.member(each)]
-    refresh.batch = [each for each in refresh.batch if group.member(each)]
-    ready = [each for each in group.held() if each.lifecycle_state == "InService"]
-    left = len(refresh.todo) + len(refresh.batch)
-    refresh.values["InstancesToUpdate"] = left
-    refresh.values["PercentageComplete"] = 100 - 100 * left // refresh.total if refresh.total else 100
-    if left == 0 and len(ready) >= min(group.desired, len(group.held())) and not engine.shortfall(group):
-        done = refresh.values["Status"] == "Cancelling"
-        refresh.values["Status"] = "Cancelled" if done else "Successful"
-        refresh.values["EndTime"] = datetime.now(UTC)
-        return
-    least = int(refresh.values["Preferences"]["MinHealthyPercentage"])
-    # At least one at a time, or a small group would never be refreshed (user guide, "instance refresh").
-    may_lack = max(1, group.desired - -(-group.desired * least // 100))
-    lacking = group.desired - len(ready)
-    for name in refresh.todo[: max(0, may_lack - max(0, lacking))]:
-        member = group.member(name)
-        if member is None or member.protected:
-            continue
-        refresh.todo.remove(name)
-        refresh.batch.append(name)
-        engine.terminate(group, member, "in response to an instance refresh.")
+    if refresh is None:
+        raise _not_found(group)
+    return refresh
 
 
-def _matches(group: Group, member: Member) -> bool:
-    spec = group.template or group.policy["LaunchTemplate"]["LaunchTemplateSpecification"]
-    same = member.template["LaunchTemplateId"] == spec["LaunchTemplateId"]
-    return same and member.template["Version"] == str(version_of(group, spec).number)
-
-
-def _rollback_rule(group: Group, wanted: dict[str, Any] | None) -> None:
-    spec = group.template or group.policy["LaunchTemplate"]["LaunchTemplateSpecification"]
-    if wanted is None or spec.get("Version", "$Default") in ("$Latest", "$Default"):
-        raise invalid(
-            "Auto rollback needs a desired configuration, and a launch template version other than $Latest or $Default."
-        )
+def _not_found(group: Group) -> ServiceException:
+    return ServiceException(
+        "ActiveInstanceRefreshNotFound",
+        f"No in progress or pending Instance Refresh found for Auto Scaling group {group.name}",
+    )

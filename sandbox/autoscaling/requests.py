@@ -107,6 +107,13 @@ def update(group: Group, request: dict[str, Any]) -> int:
     """Put an UpdateAutoScalingGroup request into the group; returns the desired capacity to go to. Raises first."""
     if request.get("LaunchTemplate") and request.get("MixedInstancesPolicy"):
         raise invalid("Valid requests must contain either LaunchTemplate or MixedInstancesPolicy parameter.")
+    refresh = group.running_refresh()
+    if refresh and refresh.before and (request.get("LaunchTemplate") or request.get("MixedInstancesPolicy")):
+        # User guide, "How an instance refresh works", limitations.
+        raise invalid(
+            "An active instance refresh with a desired configuration exists. All configuration options derived from the "
+            "desired configuration are not available for update while the instance refresh is active."
+        )
     least = int(request.get("MinSize", group.min_size))
     most = int(request.get("MaxSize", group.max_size))
     # botocore model, UpdateAutoScalingGroup: sizes that move pull the desired capacity with them.

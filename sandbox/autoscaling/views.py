@@ -32,10 +32,11 @@ def group(each: Group) -> dict[str, Any]:
         "EnabledMetrics": [{"Metric": name, "Granularity": "1Minute"} for name in each.metrics],
         **each.values,
     }
-    if each.policy:
-        shown["MixedInstancesPolicy"] = each.policy
+    settings = each.settings
+    if settings.policy:
+        shown["MixedInstancesPolicy"] = settings.policy
     else:
-        shown["LaunchTemplate"] = each.template
+        shown["LaunchTemplate"] = settings.template
     if not each.values["ServiceLinkedRoleARN"]:
         partition = each.arn.split(":")[1]
         shown["ServiceLinkedRoleARN"] = (

@@ -183,6 +183,31 @@ class Fleet:
 
         return read
 
+    def mailbox(self, name: str = "mail", topic: bool = True) -> tuple[str, Callable[[], list[dict[str, Any]]]]:
+        """ARN of a topic with a queue behind it, or of the queue alone, and what reads all messages that came so far.
+
+        Of a topic it reads SNS's envelopes.
+        """
+        sns, sqs = self.client("sns"), self.client("sqs")
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        if topic:
+            allow = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [{**allow, "Resource": arn}]})
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+            queue, arn = arn, sns.create_topic(Name=name)["TopicArn"]
+            sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue)
+        read: list[dict[str, Any]] = []
+
+        def messages() -> list[dict[str, Any]]:
+            while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+                for message in found:
+                    read.append(json.loads(message["Body"]))
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            return read
+
+        return arn, messages
+
     # -- ECS ----------------------------------------------------------------------------------------------------------
 
     def profile(self, name: str = "node", actions: str = "ecs:*") -> str:
