@@ -18,6 +18,7 @@ from sandbox.autoscaling.attachments import AttachmentActions
 from sandbox.autoscaling.engine import Engine
 from sandbox.autoscaling.hook_actions import HookActions
 from sandbox.autoscaling.refresh_actions import RefreshActions
+from sandbox.autoscaling.scheduled_actions import ScheduledActions
 
 if TYPE_CHECKING:
     from sandbox.context import Context
@@ -44,7 +45,7 @@ def install(context: Context) -> None:
     for name in list(vars(AutoScalingResponse)):
         if not name.startswith("_") and name not in (*_MACHINERY, "engine"):
             delattr(AutoScalingResponse, name)
-    for source in (GroupActions, AttachmentActions, HookActions, RefreshActions):
+    for source in (GroupActions, AttachmentActions, HookActions, RefreshActions, ScheduledActions):
         for name, value in vars(source).items():
             if callable(value) and not name.startswith("__"):
                 setattr(AutoScalingResponse, name, value)
