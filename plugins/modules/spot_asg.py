@@ -400,6 +400,52 @@ options:
       - autoscaling:EC2_INSTANCE_LAUNCH_ERROR
       - autoscaling:EC2_INSTANCE_TERMINATE
       - autoscaling:EC2_INSTANCE_TERMINATE_ERROR
+  instance_refresh:
+    description:
+      - Replace running instances that were launched from another version of the launch template, or are of a type that is
+        not listed any more. An empty dictionary does so with the defaults. Nothing is started while all are as they shall be.
+      - A refresh in progress is followed, not started anew, with O(wait=true) to its end. The module fails if it does not
+        succeed, and before any change if it leads to another configuration.
+    type: dict
+    suboptions:
+      min_healthy_percentage:
+        description: How much of the wanted size must serve meanwhile, in percent.
+        type: int
+        default: 50
+      max_healthy_percentage:
+        description: How far the size may be exceeded, from 100 to 200 percent and at most 100 above the smallest.
+        type: int
+      checkpoint_percentages:
+        description: After how much of the instances it pauses, ascending. Without 100 at the end it stops at the last.
+        type: list
+        elements: int
+      checkpoint_delay:
+        description: How many seconds each pause takes, at most 172800. AWS takes 3600 without.
+        type: int
+      skip_matching:
+        description: Keep instances that are as they shall be.
+        type: bool
+        default: true
+      bake_time:
+        description: How many seconds it waits at its end for something to go wrong, at most 172800.
+        type: int
+      auto_rollback:
+        description:
+          - Go back to the former configuration if it fails. The refresh then brings template and types to the group, which
+            shows them once it has succeeded.
+        type: bool
+        default: false
+      instance_warmup:
+        description: For how many seconds a new instance is waited for. AWS advises O(default_instance_warmup) instead.
+        type: int
+      scale_in_protected_instances:
+        description: What is done with instances that are protected. V(Wait) fails after an hour; it is AWS's choice without.
+        type: str
+        choices: [Refresh, Ignore, Wait]
+      standby_instances:
+        description: What is done with instances in standby. V(Wait) fails after an hour; it is AWS's choice without.
+        type: str
+        choices: [Terminate, Ignore, Wait]
   ecs_managed:
     description:
       - Put ECS's own mark on the group, as a capacity provider needs it. V(false) leaves the mark as it is.
@@ -472,7 +518,8 @@ notes:
     C(autoscaling:DeleteScheduledAction). Hooks need C(autoscaling:DescribeLifecycleHooks),
     C(autoscaling:PutLifecycleHook), C(autoscaling:DeleteLifecycleHook), and C(iam:PassRole) for a target's role.
     Notifications need C(autoscaling:DescribeNotificationConfigurations), C(autoscaling:PutNotificationConfiguration) and
-    C(autoscaling:DeleteNotificationConfiguration).
+    C(autoscaling:DeleteNotificationConfiguration). A refresh needs C(autoscaling:DescribeInstanceRefreshes) and
+    C(autoscaling:StartInstanceRefresh).
   - In check mode, V((known after apply\)) is accepted for O(ami_id), O(iam_instance_profile), O(kms_key_arn),
     O(security_group_ids), O(subnet_ids) and O(target_group_arns), for values that only an earlier step of a real run can give.
 seealso:
@@ -574,6 +621,18 @@ EXAMPLES = r"""
         transition: terminating
         heartbeat_timeout: 90
     sns_topic_arn: arn:aws:sns:us-east-1:123456789012:fleet-notifications
+
+- name: Move running instances to a newer image, half of them at a time, and go back if that fails
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    refresh_image: true
+    instance_refresh:
+      checkpoint_percentages: [20, 100]
+      checkpoint_delay: 600
+      auto_rollback: true
+    wait: true
+    wait_timeout: 7200
 
 - name: Change one thing and repeat nothing
   ethereal.spot.spot_asg:
@@ -769,6 +828,34 @@ reasons:
       first: "2026-01-01T10:00:00+00:00"
       time: "2026-01-01T10:02:00+00:00"
       count: 3
+refresh:
+  description:
+    - The instance refresh that was started, found in progress, or followed to its end, or which failed. Empty if there is
+      none, if O(instance_refresh) was not given, and in check mode.
+  returned: O(state=present), or when a refresh failed
+  type: dict
+  contains:
+    id:
+      description: Its id.
+      type: str
+    status:
+      description: Its status, in AWS's words.
+      type: str
+    reason:
+      description: What AWS says of its status.
+      type: str
+    percentage_complete:
+      description: How far it is.
+      type: int
+    instances_to_update:
+      description: How many instances are still to be replaced.
+      type: int
+  sample:
+    id: 01234567-89ab-cdef-0123-456789abcdef
+    status: InProgress
+    reason:
+    percentage_complete: 40
+    instances_to_update: 6
 security_group_id:
   description: The first security group of the instances.
   returned: O(state=present)
@@ -804,11 +891,13 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes i
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import read_fleet
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import settle_fleet
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import with_extras
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import follow_refresh
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import known_activities
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import wait_ready
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import wait_group_gone
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_plan
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_refresh
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.activities import standing_failures
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import OWNERS
@@ -862,6 +951,18 @@ LIFECYCLE_HOOK = {
     "notification_target_arn": {"type": "str"},
     "role_arn": {"type": "str"},
     "notification_metadata": {"type": "str"},
+}
+INSTANCE_REFRESH = {
+    "min_healthy_percentage": {"type": "int", "default": 50},
+    "max_healthy_percentage": {"type": "int"},
+    "checkpoint_percentages": {"type": "list", "elements": "int"},
+    "checkpoint_delay": {"type": "int"},
+    "skip_matching": {"type": "bool", "default": True},
+    "bake_time": {"type": "int"},
+    "auto_rollback": {"type": "bool", "default": False},
+    "instance_warmup": {"type": "int"},
+    "scale_in_protected_instances": {"type": "str", "choices": list(fleet_refresh.PROTECTED_CHOICES)},
+    "standby_instances": {"type": "str", "choices": list(fleet_refresh.STANDBY_CHOICES)},
 }
 SCHEDULED_ACTION = {
     "name": {"type": "str", "required": True},
@@ -920,6 +1021,7 @@ ARGUMENTS = {
     "lifecycle_hooks": {"type": "list", "elements": "dict", "options": LIFECYCLE_HOOK},
     "sns_topic_arn": {"type": "str", "aliases": ["notification_topic"]},
     "notification_types": {"type": "list", "elements": "str", "choices": list(NOTIFICATION_TYPES)},
+    "instance_refresh": {"type": "dict", "options": INSTANCE_REFRESH},
     "ecs_managed": {"type": "bool", "default": False},
     "max_instance_lifetime": {"type": "int"},
     "health_check_type": {"type": "str", "choices": list(HEALTH_CHECK_TYPES)},
@@ -965,7 +1067,12 @@ def ensure_present(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]
     before = fleet_plan.view(current)
     if module.check_mode:
         after = fleet_plan.view_after(current, fleet, data) if changes else before
-        return {**report(module, changes, before, after), **describe(name, current, after), "reasons": []}
+        return {
+            **report(module, changes, before, after),
+            **describe(name, current, after),
+            "reasons": [],
+            "refresh": None,
+        }
     if current["deleting"]:
         wait_group_gone(clients("autoscaling"), name, params["wait_timeout"], PACE)
     known = known_activities(clients("autoscaling"), name) if params["wait"] and current["group"] else set()
@@ -979,9 +1086,15 @@ def ensure_present(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]
             current = read_fleet(clients, name)
             again, fleet, data, current = plan(module, clients, given, current)
             apply_plan(clients, name, current, fleet, data, again, PACE)
-        current = with_extras(clients, name, read_fleet(clients, name), fleet["extras"])
+        current = with_extras(clients, name, read_fleet(clients, name), fleet)
+    refresh = fleet_refresh.to_follow(current["refreshes"], changes)
     if params["wait"]:
         limits = params["wait_timeout"], params["give_up_after"]
+        if refresh:
+            client = clients("autoscaling")
+            refresh = follow_refresh(client, name, refresh["InstanceRefreshId"], params["wait_timeout"], PACE)
+            # It may have brought the configuration that it was started with.
+            current = with_extras(clients, name, read_fleet(clients, name), fleet)
         current["group"] = wait_ready(clients("autoscaling"), name, known, *limits, PACE)
     after = fleet_plan.view(current)
     reasons = []
@@ -991,6 +1104,7 @@ def ensure_present(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]
         **report(module, changes, before, after),
         **describe(name, current, after),
         "reasons": [failure.public() for failure in reasons],
+        "refresh": fleet_refresh.view(refresh),
     }
 
 
@@ -1000,7 +1114,8 @@ def plan(
     """Changes, the fleet as it shall be, its template's data, and what stands, with all that was asked for."""
     standing = fleet_plan.current_fleet(current)
     fleet = whole_fleet(given, standing, on_demand_only=module.params["on_demand_only"])
-    current = with_extras(clients, module.params["name"], current, fleet["extras"])
+    fleet["refresh"] = fleet_refresh.given_refresh(module.params["instance_refresh"])
+    current = with_extras(clients, module.params["name"], current, fleet)
     public = module.params["allow_public_subnets"]
     fleet, data, warnings = settle_fleet(
         clients, module.region, current, standing, given, fleet, allow_public_subnets=public
@@ -1008,7 +1123,7 @@ def plan(
     for warning in [*warnings, *late_hooks(fleet["extras"].get(LIFECYCLE_HOOKS, {}), fleet)]:
         # Not module.warn: amazon.aws puts its warnings into the result as well, which ansible-core deprecates.
         warn(warning)
-    return fleet_plan.plan(current, fleet, data), fleet, data, current
+    return fleet_refresh.plan(current, fleet, data, fleet_plan.plan(current, fleet, data)), fleet, data, current
 
 
 def report(

@@ -65,6 +65,19 @@ def enable_metrics(client: Any, name: str, granularity: str) -> None:
     client.enable_metrics_collection(AutoScalingGroupName=name, Granularity=granularity)
 
 
+@translated("start the instance refresh")
+def start_refresh(client: Any, request: dict[str, Any]) -> str:
+    """Its id."""
+    return client.start_instance_refresh(**request)["InstanceRefreshId"]
+
+
+@translated("describe the instance refreshes")
+def describe_refreshes(client: Any, name: str, refresh_id: str | None = None) -> list[dict[str, Any]]:
+    """The newest refreshes of the group, or one; AWS shows those of six weeks."""
+    one = {"InstanceRefreshIds": [refresh_id]} if refresh_id else {"MaxRecords": 10}
+    return client.describe_instance_refreshes(AutoScalingGroupName=name, **one)["InstanceRefreshes"]
+
+
 @translated("delete the Auto Scaling group")
 def delete_group(client: Any, name: str) -> None:
     """With force: instances go too, whatever their scale-in protection."""

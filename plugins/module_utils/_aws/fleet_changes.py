@@ -22,6 +22,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws import waiters
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_group
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_plan
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_refresh
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_extras import PUT_HOOK
 
 Clients = Callable[[str], Any]
@@ -66,6 +67,9 @@ def apply_plan(
     if fleet_plan.ENABLE_METRICS in kinds:
         # Last: a group without metrics is one whose creation was interrupted.
         autoscaling.enable_metrics(clients("autoscaling"), name, fleet_group.METRICS_GRANULARITY)
+    if fleet_plan.START_REFRESH in kinds:
+        start = fleet_refresh.start_request(name, fleet, chosen["id"], chosen["version"])
+        _patiently(lambda: autoscaling.start_refresh(clients("autoscaling"), start), pace)
 
 
 def _make_version(
@@ -98,7 +102,7 @@ def _apply_tags(clients: Clients, name: str, template_id: str, changes: list[fle
         autoscaling.tag_group(clients("autoscaling"), fleet_group.build_tags(name, of(fleet_plan.TAG_GROUP)))
 
 
-def _patiently(action: Callable[[], None], pace: waiters.Pace) -> None:
+def _patiently(action: Callable[[], Any], pace: waiters.Pace) -> None:
     waiters.persist(action, _is_propagating, PROPAGATION_SECONDS, pace)
 
 

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscaling
@@ -56,14 +55,18 @@ def read_fleet(clients: Clients, name: str, *, with_versions: bool = True) -> di
     return current
 
 
-def with_extras(clients: Clients, name: str, current: dict[str, Any], kinds: Iterable[str]) -> dict[str, Any]:
-    """`current` with what hangs on the group, of these kinds."""
+def with_extras(clients: Clients, name: str, current: dict[str, Any], fleet: dict[str, Any]) -> dict[str, Any]:
+    """`current` with what else the fleet speaks of: what hangs on the group, and its refreshes."""
+    kinds = fleet["extras"]
+    refreshes = []
+    if current["group"] and fleet.get("refresh") is not None:
+        refreshes = autoscaling.describe_refreshes(clients("autoscaling"), name)
     described: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
     if current["group"] and described:
         described = fleet_extras.describe_extras(clients("autoscaling"), name, described)
     policies = described.get(extras.SCALING_POLICIES, [])
     arns = {policy["PolicyName"]: policy["PolicyARN"] for policy in policies}
-    return {**current, "extras": extras.read_extras(described), "policy_arns": arns}
+    return {**current, "extras": extras.read_extras(described), "policy_arns": arns, "refreshes": refreshes}
 
 
 def _read_versions(client: Any, current: dict[str, Any]) -> None:

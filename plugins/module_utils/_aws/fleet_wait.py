@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscaling
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import waiters
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import activities as launches
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_refresh
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import failure_view
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import instance_views
@@ -47,3 +48,17 @@ def wait_ready(
             instances=instance_views(group, []),
         )
     return group
+
+
+def follow_refresh(client: Any, name: str, refresh_id: str, timeout: float, pace: waiters.Pace) -> dict[str, Any]:
+    """The refresh once it has succeeded. EtherealSpotError when it ended otherwise, or not in time."""
+
+    def look() -> dict[str, Any]:
+        found = autoscaling.describe_refreshes(client, name, refresh_id)
+        if not found:
+            raise EtherealSpotError(f"instance refresh {refresh_id} of group {name!r} is gone")
+        return found[0]
+
+    refresh, done = waiters.poll(look, lambda seen, _elapsed: seen["Status"] not in fleet_refresh.ACTIVE, timeout, pace)
+    fleet_refresh.judge(name, refresh, done=done)
+    return refresh

@@ -43,6 +43,7 @@ TAG_TEMPLATE = "tag_launch_template"
 UNTAG_TEMPLATE = "untag_launch_template"
 TAG_GROUP = "tag_group"
 ENABLE_METRICS = "enable_metrics"
+START_REFRESH = "start_refresh"
 DELETE_GROUP = "delete_group"
 DELETE_TEMPLATE = "delete_launch_template"
 

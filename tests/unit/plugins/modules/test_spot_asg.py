@@ -32,6 +32,7 @@ from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world im
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import make_world
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import plain
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import runner
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import without_blanks
 
 
 @pytest.fixture
@@ -398,13 +399,6 @@ def test_waits_until_all_serve(world: World, run: Callable[..., Any]) -> None:
     assert not made.failed
     assert len(made["group"]["instances"]) == 3
     assert made["reasons"] == []
-
-
-def without_blanks(value: Any) -> Any:
-    """moto answers empty strings where the model of the API has none."""
-    if isinstance(value, dict):
-        return {key: without_blanks(item) for key, item in value.items() if item != ""}
-    return [without_blanks(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.fixture
