@@ -244,7 +244,12 @@ def _check_owner(values: Mapping[str, Any], has_hub: bool) -> None:
 def _check_sizes_of_placement(values: Mapping[str, Any], has_hub: bool) -> None:
     owner = values.get("spot_capacity_owner") or ("placement" if has_hub else "playbook")
     if owner == "placement":
-        for name in ("spot_min_size", "spot_on_demand_base", "spot_desired_capacity"):
+        for name in (
+            "spot_min_size",
+            "spot_on_demand_base",
+            "spot_on_demand_percentage_above_base",
+            "spot_desired_capacity",
+        ):
             if values.get(name):
                 raise InputError(name, values[name], "must be 0 or left out while spot_capacity_owner is placement")
 

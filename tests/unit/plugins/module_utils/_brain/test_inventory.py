@@ -155,6 +155,10 @@ def test_the_playbooks_read_known_variables_with_the_same_defaults():
         ),
         ({"spot_min_size": 1}, "spot_min_size: 1 must be 0 or left out while spot_capacity_owner is placement"),
         ({"spot_on_demand_base": 1}, "spot_on_demand_base: 1 must be 0 or left out while"),
+        (
+            {"spot_on_demand_percentage_above_base": 25},
+            "spot_on_demand_percentage_above_base: 25 must be 0 or left out while",
+        ),
         ({"spot_max_size": 1, "spot_replicas": 2}, "spot_replicas: 2 is more than spot_max_size (1)"),
         (
             {"spot_capacity_owner": "playbook", "spot_min_size": 5, "spot_max_size": 4},
