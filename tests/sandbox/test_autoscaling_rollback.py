@@ -52,7 +52,7 @@ def test_the_group_takes_the_desired_configuration_when_it_has_succeeded(fleet: 
     fleet.market(group_wait_scale=0.01)
     plain(fleet, template, 2)
     fleet.in_service(2)
-    start(fleet, desired(template), CheckpointPercentages=[50, 100], CheckpointDelay=250)
+    start(fleet, desired(template), CheckpointPercentages=[50, 100], CheckpointDelay=600)
     eventually(lambda: state(fleet), lambda found: found["PercentageComplete"] == 50, seconds=15)
     assert fleet.shown()["LaunchTemplate"]["Version"] == "1"
     assert state(fleet)["DesiredConfiguration"] == desired(template)
