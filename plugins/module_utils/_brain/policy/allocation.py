@@ -85,7 +85,7 @@ def extras(view: View, costs: Costs, pools: list[Quote]) -> tuple[int, int]:
 
 def fleet_cost(view: View, costs: Costs, pools: list[Quote], extra: int) -> int:
     """The cost an hour of all wanted replicas and the extra ones in those pools that hold some or are open, on-demand beyond."""
-    room = {quote.key: NEVER if view.open(quote) else view.held.get(quote.key, 0) for quote in pools}
+    room = {quote.key: NEVER if view.takes(quote) else view.held.get(quote.key, 0) for quote in pools}
     count = dict.fromkeys(room, 0)
     following = {quote.key: costs.of(quote, 1, extra) for quote in pools if room[quote.key]}
     left = view.settings.replicas + extra

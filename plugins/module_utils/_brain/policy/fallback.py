@@ -72,10 +72,10 @@ def ended(view: View) -> bool:
     return view.now - state.on_demand_since >= settings.on_demand_max_hours * HOUR
 
 
-def episode(view: View, running: int) -> State:
-    """The state with the episode begun, ended or served out, once this decision runs `running` on-demand replicas."""
+def episode(view: View, running: int, ready: int = 0) -> State:
+    """The state with the episode begun, ended or served out, once this decision runs `running` on-demand replicas beside `ready`
+    ones on spot."""
     state, settings = view.state, view.settings
-    ready = sum(replica.ready for replica in view.spot)
     if ended(view) and not running:
         # Then spot alone, until it has held every replica again or the episode's length has passed once more.
         until = view.now + settings.on_demand_max_hours * HOUR

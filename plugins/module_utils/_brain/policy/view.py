@@ -90,14 +90,23 @@ class View:
             self._bars[key] = until
         return until
 
+    def quota(self, quote: Quote) -> int:
+        """How many replicas the quota still leaves in the pool."""
+        if quote.room is None:
+            return NEVER
+        taken = sum(count for key, count in self.ordered.items() if _one_quota(self.quotes[key], quote))
+        return max(0, quote.room - taken)
+
     def room(self, quote: Quote) -> int:
         """How many replicas quota and hourly budget still leave in the pool."""
-        room = NEVER
-        if quote.room is not None:
-            room = quote.room - sum(count for key, count in self.ordered.items() if _one_quota(self.quotes[key], quote))
+        room = self.quota(quote)
         if self.settings.max_hourly is not None and quote.price:
             room = min(room, (self.settings.max_hourly - self.hourly) // quote.price)
         return max(0, room)
+
+    def takes(self, quote: Quote) -> bool:
+        """Whether the pool would take a replica of a fleet that is placed anew, for which nothing is paid yet."""
+        return quote.data_ready and self.barred_until(quote.key) <= self.now and self.quota(quote) > 0
 
     def open(self, quote: Quote) -> bool:
         """Whether a launch in the pool may be tried now."""

@@ -78,7 +78,9 @@ class Facts(Watch):
         elif self.short_since is None:
             self.short_since = now
         if ready >= settings.replicas:
-            self.not_short_at, self.hours_over_at = now, None
+            self.not_short_at = now
+            if not in_one_place(fleet) or len(places(fleet, self.spot)) == 1:
+                self.hours_over_at = None
         ended = {action.number for action in decision.actions if action.kind != LAUNCH}
         self.known = {number: each for number, each in present.items() if number not in ended}
         self.ended = [each for each in observed.replicas if each.number in ended]

@@ -157,8 +157,8 @@ def test_in_a_market_that_stands_still_the_fleet_comes_to_rest(seeds, spread):
             what for _when, what in fleet.story[told:] if what.startswith("launch ") and "on-demand" not in what
         ]
         refused = [what for _when, what in fleet.story[told:] if what.startswith("refused ") and "-od" not in what]
-        # What is remembered fades, which may make one more move worth it.
-        assert len(launched) - len(refused) <= 1, f"seed {seed}"
+        # What is remembered fades, which may make a move worth it after all; it may take its calls.
+        assert len(launched) - len(refused) <= 3, f"seed {seed}"
 
 
 def played(seed: int, spread: str) -> Fleet:
