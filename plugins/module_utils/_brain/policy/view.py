@@ -31,7 +31,8 @@ class View:
     """What there is and what has been ordered so far.
 
     `spot` and `on_demand` are the healthy replicas of each market, oldest first; launches that this decision orders are not
-    among them and counted in `ordered`. `held` counts the healthy spot replicas by pool.
+    among them and counted in `ordered`. `held` counts the healthy spot replicas by pool. `paid` are all replicas that cost, `regions` where
+    they are.
     """
 
     def __init__(self, state: State, observed: Observations, now: int, settings: Settings) -> None:
@@ -53,6 +54,7 @@ class View:
         for replica in self.spot:
             self.held[replica.key] = self.held.get(replica.key, 0) + 1
         self.paid = list(observed.replicas)
+        self.regions = self._paid_regions()
         self.hourly = sum(seen[each.number].price for each in observed.replicas)
         self.hazard = hazards(state, self.spot_quotes, now, settings)
         self._bars: dict[str, int] = {}
@@ -64,12 +66,9 @@ class View:
             setattr(other, name, list(getattr(self, name)))
         for name in ("ordered", "held"):
             setattr(other, name, dict(getattr(self, name)))
-        other.__dict__.pop("regions", None)
         return other
 
-    @cached_property
-    def regions(self) -> set[str]:
-        """The regions in which replicas are paid for."""
+    def _paid_regions(self) -> set[str]:
         return {self.quotes[each.key].pool.region for each in self.paid if each.key in self.quotes}
 
     # What stands against a launch.
@@ -145,7 +144,7 @@ class View:
     def terminate(self, replica: Replica, rule: str) -> None:
         self.actions.append(Action(TERMINATE, replica.key, 1, replica.number, rule))
         self.paid.remove(replica)
-        self.__dict__.pop("regions", None)
+        self.regions = self._paid_regions()
         if replica in self.spot:
             self.spot.remove(replica)
             self.held[replica.key] -= 1
