@@ -93,7 +93,7 @@ def test_heartbeats_put_the_timeout_off_but_not_for_ever(fleet: Fleet) -> None:
     fleet.asg.put_lifecycle_hook(**NAME, LifecycleTransition=LAUNCHING, HeartbeatTimeout=30, DefaultResult="CONTINUE")
     fleet.resize(1)
     instance = waiting(fleet)
-    for _ in range(4):
+    for _beat in range(4):
         time.sleep(0.7)
         fleet.asg.record_lifecycle_action_heartbeat(**NAME, InstanceId=instance)
     assert waiting(fleet) == instance
