@@ -33,14 +33,15 @@ def fill_with_spot(
 ) -> int:
     """Order what is missing of the target in those of the pools where one more is cheapest. Returns how many are held then.
 
-    Not above the price at which one of the on-demand pools would take it, or has taken it already.
+    Not above the price at which one of the on-demand pools would take it or has taken it already, and extras never above on-demand's.
     """
-    keys = {quote.key for quote in on_demand}
-    running = [view.state.seen[each.number].price for each in view.on_demand if each.key in keys]
+    prices = {quote.key: quote.price for quote in on_demand}
+    running = [view.state.seen[each.number].price for each in view.on_demand if each.key in prices]
     one_more = fallback.price_of_one_more(view, on_demand)
     wanted = view.settings.replicas
     while held < target:
-        ceiling = one_more if held + len(running) < wanted else min([one_more, *running])
+        covered = held + len(running) >= wanted
+        ceiling = min([one_more, *running, *prices.values()]) if covered else one_more
         following = {
             quote.key: costs.of(quote, view.held.get(quote.key, 0) + view.ordered.get(quote.key, 0) + 1, extra)
             for quote in quotes
