@@ -109,7 +109,7 @@ class View:
 
     def open(self, quote: Quote) -> bool:
         """Whether a launch in the pool may be tried now."""
-        return quote.data_ready and self.barred_until(quote.key) <= self.now and self.room(quote) > 0
+        return self.takes(quote) and self.room(quote) > 0
 
     @cached_property
     def risks(self) -> dict[str, int]:
