@@ -69,9 +69,9 @@ def cover_on_demand(view: View, quotes: Iterable[Quote], held: int, ready: int, 
     # Whether spot takes over is known when the launches that were just ordered have been answered.
     if bound or not view.ordered:
         # Those that do not serve yet first, then the youngest.
-        # What was launched at this moment was wanted a decision ago.
         surplus = sorted(view.on_demand, key=lambda each: (each.ready, -each.since, each.number))
         for replica in surplus[: max(0, len(surplus) - most)]:
+            # What was launched at this moment was wanted a decision ago.
             if bound or replica.since < view.now:
                 view.terminate(replica, "bound of on-demand reached" if bound else "spot serves again")
     running = len(view.on_demand)
