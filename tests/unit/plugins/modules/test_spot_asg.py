@@ -29,20 +29,8 @@ from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world im
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import REGION
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import World
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import image
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import make_world
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import plain
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import runner
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import without_blanks
-
-
-@pytest.fixture
-def world(aws: None, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(recorder, monkeypatch)
-
-
-@pytest.fixture
-def run(run_module: Callable[..., Any]) -> Callable[..., Any]:
-    return runner(run_module)
 
 
 def test_from_nothing_to_nothing(world: World, run: Callable[..., Any]) -> None:

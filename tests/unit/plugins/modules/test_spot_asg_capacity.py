@@ -10,26 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import boto3
-import pytest
 
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import REGION
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import World
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import foretold
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import make_world
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import runner
 
 ONE = {"region": REGION, "name": "gpu-fleet"}
 NEEDS = {"vcpu_count": {"min": 4}, "memory_mib": {"min": 16384, "max": 65536}, "accelerator_types": ["gpu"]}
-
-
-@pytest.fixture
-def world(aws: None, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(recorder, monkeypatch)
-
-
-@pytest.fixture
-def run(run_module: Callable[..., Any]) -> Callable[..., Any]:
-    return runner(run_module)
 
 
 def policy(world: World) -> dict[str, Any]:

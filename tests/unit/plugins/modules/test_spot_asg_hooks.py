@@ -14,8 +14,6 @@ import pytest
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import REGION
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import World
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import foretold
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import make_world
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import runner
 
 ONE = {"region": REGION, "name": "gpu-fleet"}
 DRAIN = {"name": "drain", "transition": "terminating", "heartbeat_timeout": 90}
@@ -28,16 +26,6 @@ EVENTS = [
 ]
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:drain"
 ROLE = "arn:aws:iam::123456789012:role/hook"
-
-
-@pytest.fixture
-def world(aws: None, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(recorder, monkeypatch)
-
-
-@pytest.fixture
-def run(run_module: Callable[..., Any]) -> Callable[..., Any]:
-    return runner(run_module)
 
 
 @pytest.fixture

@@ -16,8 +16,6 @@ from ansible_collections.ethereal.spot.plugins.modules import spot_asg
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import NEWER_IMAGE
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import REGION
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import World
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import make_world
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import runner
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import without_blanks
 
 ONE = {"region": REGION, "name": "gpu-fleet"}
@@ -60,16 +58,6 @@ class Refreshes:
 
     def specification(self) -> dict[str, Any]:
         return self.world.group()["MixedInstancesPolicy"]["LaunchTemplate"]["LaunchTemplateSpecification"]
-
-
-@pytest.fixture
-def world(aws: None, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(recorder, monkeypatch)
-
-
-@pytest.fixture
-def run(run_module: Callable[..., Any]) -> Callable[..., Any]:
-    return runner(run_module)
 
 
 @pytest.fixture

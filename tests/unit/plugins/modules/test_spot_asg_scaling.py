@@ -15,8 +15,6 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws import fleet_ex
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import REGION
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import World
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import foretold
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import make_world
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import runner
 
 ONE = {"region": REGION, "name": "gpu-fleet"}
 GPU = {
@@ -25,16 +23,6 @@ GPU = {
     "custom_metric": {"namespace": "CWAgent", "name": "gpu", "dimensions": {"b": "2", "a": "1"}},
 }
 MORNING = {"name": "morning", "recurrence": "0 8 * * 1-5", "time_zone": "Europe/Berlin", "min_size": 4}
-
-
-@pytest.fixture
-def world(aws: None, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(recorder, monkeypatch)
-
-
-@pytest.fixture
-def run(run_module: Callable[..., Any]) -> Callable[..., Any]:
-    return runner(run_module)
 
 
 def policies(world: World) -> dict[str, Any]:

@@ -13,20 +13,8 @@ import pytest
 
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import REGION
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import World
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import make_world
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import runner
 
 ONE = {"region": REGION, "name": "gpu-fleet"}
-
-
-@pytest.fixture
-def world(aws: None, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(recorder, monkeypatch)
-
-
-@pytest.fixture
-def run(run_module: Callable[..., Any]) -> Callable[..., Any]:
-    return runner(run_module)
 
 
 # What is given alone to a fleet that stands -> the one field that reaches AWS.
