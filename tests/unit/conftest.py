@@ -26,6 +26,7 @@ import pytest
 from ansible.module_utils import _internal
 from ansible.module_utils.common import warnings as ansible_warnings
 from ansible.module_utils.testing import patch_module_args
+from botocore.client import ClientCreator
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 from moto import mock_aws
@@ -125,10 +126,21 @@ def _refuse_network(*args: Any, **kwargs: Any) -> Any:
 
 @pytest.fixture(scope="session", autouse=True)
 def loader() -> Iterator[None]:
-    """Read each service model once: modules make a session for every client, and each would read it anew."""
-    once = functools.cache(botocore.loaders.create_loader)
+    """Read each service model and make the methods of its clients once: every module's session would do so anew."""
+    genuine, made = ClientCreator._create_methods, {}
+
+    def methods(self: ClientCreator, service_model: Any) -> dict[str, Any]:
+        name = service_model.service_name
+        if name not in made:
+            made[name] = genuine(self, service_model)
+        # Handlers add their own to it.
+        return dict(made[name])
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", once)
+        patch.setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))
+        patch.setattr(ClientCreator, "_create_methods", methods)
+        # moto fills each region with a thousand images and their snapshots, a quarter of a second every time.
+        patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
         yield
 
 
