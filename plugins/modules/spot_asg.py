@@ -167,6 +167,14 @@ options:
       - V(false) leaves the split as the other options have it.
     type: bool
     default: false
+  on_demand_group:
+    description:
+      - Manage a second group beside this one, of the same name with C(-od) at its end, that buys on-demand instances only and
+        stands empty until somebody scales it. It is for when spot has no capacity, which Auto Scaling itself has no answer for.
+      - It takes all options but those of the spot group's split, sizes and scaling. O(max_size) is that of both.
+      - V(false) leaves such a group alone, with O(state=absent) too.
+    type: bool
+    default: false
   spot_strategy:
     description:
       - How spot pools are chosen. V(price-capacity-optimized) if the fleet is created without.
@@ -765,6 +773,13 @@ instances:
   returned: when waiting for instances failed
   type: list
   elements: dict
+on_demand_group:
+  description:
+    - The same of the on-demand group - RV(asg_name), RV(asg_arn), RV(before), RV(after), RV(changes), RV(reasons) and so on.
+    - RV(changes) of the fleet itself do not have those of this group; C(changed) is true for either's.
+  returned: with O(on_demand_group=true)
+  type: dict
+  sample: {asg_name: gpu-fleet-od, changes: []}
 launch_template_arn:
   description: The ARN of the launch template.
   returned: O(state=present)
@@ -876,6 +891,7 @@ subnet_ids:
 """
 
 import zoneinfo
+from dataclasses import dataclass
 from datetime import UTC
 from datetime import datetime
 from typing import Any
@@ -898,6 +914,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import wait_group_gone
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_plan
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_refresh
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_twin
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.activities import standing_failures
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import OWNERS
@@ -1000,6 +1017,7 @@ ARGUMENTS = {
     "on_demand_base": {"type": "int"},
     "on_demand_percentage_above_base": {"type": "int"},
     "on_demand_only": {"type": "bool", "default": False},
+    "on_demand_group": {"type": "bool", "default": False},
     "spot_strategy": {"type": "str", "choices": list(SPOT_STRATEGIES)},
     "spot_instance_pools": {"type": "int"},
     "spot_max_price": {"type": "str"},
@@ -1038,70 +1056,112 @@ ARGUMENTS = {
 
 
 def run(module: AnsibleAWSModule) -> dict[str, Any]:
-    params = module.params
-    check_fleet_name(params["name"])
+    groups = fleet_twin.members(module.params)
+    for params in groups:
+        check_fleet_name(params["name"])
     for option in ("wait_timeout", "give_up_after"):
-        check_integer(params[option], option)
+        check_integer(module.params[option], option)
     clients = Clients(module)
-    return ensure_present(module, clients) if params["state"] == "present" else ensure_absent(module, clients)
+    ensure = ensure_present if module.params["state"] == "present" else ensure_absent
+    return fleet_twin.together(ensure(module, clients, groups))
 
 
-def ensure_absent(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]:
-    name = module.params["name"]
-    current = read_fleet(clients, name)
-    before = fleet_plan.view(current)
-    changes = fleet_plan.plan_absent(current, unprotect=module.params["deletion_protection"] == NO_PROTECTION)
-    if not module.check_mode:
-        apply_absent(clients, name, current, changes, module.params["wait_timeout"], PACE)
-    return report(module, changes, before, {})
+def ensure_absent(module: AnsibleAWSModule, clients: Clients, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found = {params["name"]: read_fleet(clients, params["name"]) for params in groups}
+    unprotect = module.params["deletion_protection"] == NO_PROTECTION
+    changes = {name: fleet_plan.plan_absent(current, unprotect=unprotect) for name, current in found.items()}
+    results = []
+    for name, current in found.items():
+        before = fleet_plan.view(current)
+        if not module.check_mode:
+            apply_absent(clients, name, current, changes[name], module.params["wait_timeout"], PACE)
+        results.append(report(module, name, changes[name], before, {}))
+    return results
 
 
-def ensure_present(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]:
-    params, name = module.params, module.params["name"]
+@dataclass
+class Fleet:
+    """A group on its way: what was asked for, what stands, what has to change."""
+
+    params: dict[str, Any]
+    given: dict[str, Any]
+    current: dict[str, Any]
+    wanted: dict[str, Any]
+    data: dict[str, Any] | None
+    changes: list[fleet_plan.Change]
+    before: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.params["name"]
+
+
+def ensure_present(module: AnsibleAWSModule, clients: Clients, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     now = datetime.now(UTC)
     # Reads the controller's time zone database, which most runs need not.
-    zones = zoneinfo.available_timezones() if params["scheduled_actions"] else ()
-    given = given_fleet(params, module.region, check_mode=module.check_mode, now=now, zones=zones)
-    current = read_fleet(clients, name)
-    changes, fleet, data, current = plan(module, clients, given, current)
-    before = fleet_plan.view(current)
+    zones = zoneinfo.available_timezones() if module.params["scheduled_actions"] else ()
+    # Every group's options are checked before anything of any is changed.
+    fleets = []
+    for params in groups:
+        given = given_fleet(params, module.region, check_mode=module.check_mode, now=now, zones=zones)
+        current = read_fleet(clients, params["name"])
+        changes, wanted, data, current = plan(module, clients, params, given, current)
+        fleets.append(Fleet(params, given, current, wanted, data, changes, fleet_plan.view(current)))
     if module.check_mode:
-        after = fleet_plan.view_after(current, fleet, data) if changes else before
-        return {
-            **report(module, changes, before, after),
-            **describe(name, current, after),
-            "reasons": [],
-            "refresh": None,
-        }
-    if current["deleting"]:
+        return [foretell(module, fleet) for fleet in fleets]
+    known = [carry_out(module, clients, fleet) for fleet in fleets]
+    return [conclude(module, clients, fleet, seen) for fleet, seen in zip(fleets, known, strict=True)]
+
+
+def foretell(module: AnsibleAWSModule, fleet: Fleet) -> dict[str, Any]:
+    after = fleet_plan.view_after(fleet.current, fleet.wanted, fleet.data) if fleet.changes else fleet.before
+    return {
+        **report(module, fleet.name, fleet.changes, fleet.before, after),
+        **describe(fleet.name, fleet.current, after),
+        "reasons": [],
+        "refresh": None,
+    }
+
+
+def carry_out(module: AnsibleAWSModule, clients: Clients, fleet: Fleet) -> set[str]:
+    """Make the changes. Returns the ids of the scaling activities from before them."""
+    params, name = fleet.params, fleet.name
+    if fleet.current["deleting"]:
         wait_group_gone(clients("autoscaling"), name, params["wait_timeout"], PACE)
-    known = known_activities(clients("autoscaling"), name) if params["wait"] and current["group"] else set()
-    if changes:
+    watched = params["wait"] and fleet.current["group"]
+    known = known_activities(clients("autoscaling"), name) if watched else set()
+    if fleet.changes:
         try:
-            apply_plan(clients, name, current, fleet, data, changes, PACE)
+            apply_plan(clients, name, fleet.current, fleet.wanted, fleet.data, fleet.changes, PACE)
         except AwsError as error:
             if error.code not in EXISTS:
                 raise
             # Made meanwhile, by a retry of our own whose first answer was lost or by somebody else: start from there.
-            current = read_fleet(clients, name)
-            again, fleet, data, current = plan(module, clients, given, current)
-            apply_plan(clients, name, current, fleet, data, again, PACE)
-        current = with_extras(clients, name, read_fleet(clients, name), fleet)
-    refresh = fleet_refresh.to_follow(current["refreshes"], changes)
+            again, wanted, data, current = plan(module, clients, params, fleet.given, read_fleet(clients, name))
+            apply_plan(clients, name, current, wanted, data, again, PACE)
+            fleet.wanted = wanted
+        fleet.current = with_extras(clients, name, read_fleet(clients, name), fleet.wanted)
+    return known
+
+
+def conclude(module: AnsibleAWSModule, clients: Clients, fleet: Fleet, known: set[str]) -> dict[str, Any]:
+    """Wait, if that was asked for, and tell what stands."""
+    params, name, current = fleet.params, fleet.name, fleet.current
+    refresh = fleet_refresh.to_follow(current["refreshes"], fleet.changes)
     if params["wait"]:
         limits = params["wait_timeout"], params["give_up_after"]
         if refresh:
             client = clients("autoscaling")
             refresh = follow_refresh(client, name, refresh["InstanceRefreshId"], params["wait_timeout"], PACE)
             # It may have brought the configuration that it was started with.
-            current = with_extras(clients, name, read_fleet(clients, name), fleet)
+            current = with_extras(clients, name, read_fleet(clients, name), fleet.wanted)
         current["group"] = wait_ready(clients("autoscaling"), name, known, *limits, PACE)
     after = fleet_plan.view(current)
     reasons = []
     if missing(current["group"]):
         reasons = standing_failures(autoscaling.describe_activities(clients("autoscaling"), name))
     return {
-        **report(module, changes, before, after),
+        **report(module, name, fleet.changes, fleet.before, after),
         **describe(name, current, after),
         "reasons": [failure.public() for failure in reasons],
         "refresh": fleet_refresh.view(refresh),
@@ -1109,14 +1169,14 @@ def ensure_present(module: AnsibleAWSModule, clients: Clients) -> dict[str, Any]
 
 
 def plan(
-    module: AnsibleAWSModule, clients: Clients, given: dict[str, Any], current: dict[str, Any]
+    module: AnsibleAWSModule, clients: Clients, params: dict[str, Any], given: dict[str, Any], current: dict[str, Any]
 ) -> tuple[list[fleet_plan.Change], dict[str, Any], dict[str, Any] | None, dict[str, Any]]:
     """Changes, the fleet as it shall be, its template's data, and what stands, with all that was asked for."""
     standing = fleet_plan.current_fleet(current)
-    fleet = whole_fleet(given, standing, on_demand_only=module.params["on_demand_only"])
-    fleet["refresh"] = fleet_refresh.given_refresh(module.params["instance_refresh"])
-    current = with_extras(clients, module.params["name"], current, fleet)
-    public = module.params["allow_public_subnets"]
+    fleet = whole_fleet(given, standing, on_demand_only=params["on_demand_only"])
+    fleet["refresh"] = fleet_refresh.given_refresh(params["instance_refresh"])
+    current = with_extras(clients, params["name"], current, fleet)
+    public = params["allow_public_subnets"]
     fleet, data, warnings = settle_fleet(
         clients, module.region, current, standing, given, fleet, allow_public_subnets=public
     )
@@ -1127,11 +1187,11 @@ def plan(
 
 
 def report(
-    module: AnsibleAWSModule, changes: list[fleet_plan.Change], before: dict[str, Any], after: dict[str, Any]
+    module: AnsibleAWSModule, name: str, changes: list[fleet_plan.Change], before: dict[str, Any], after: dict[str, Any]
 ) -> dict[str, Any]:
     result: dict[str, Any] = {
         "after": after,
-        "asg_name": module.params["name"],
+        "asg_name": name,
         "before": before,
         "changed": bool(changes),
         "changes": [change.public() for change in changes],

@@ -277,6 +277,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.place import Place
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import placement
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
@@ -302,7 +303,7 @@ ARGUMENTS = {
 
 def read_options(params: dict[str, Any]) -> placement.Wanted:
     name = check_fleet_name(params["name"])
-    on_demand_name = check_fleet_name(params["on_demand_name"] or f"{name}-od", "on_demand_name")
+    on_demand_name = check_fleet_name(params["on_demand_name"] or names.on_demand_name(name), "on_demand_name")
     if on_demand_name == name:
         raise InputError("on_demand_name", name, "is the spot group's name, too")
     placement.check_service(params["cluster"], params["service"])

@@ -52,7 +52,13 @@ def check_place(place: str, prefix: str = "", option: str = "place") -> str:
 
 def group_name(prefix: str, place: str, *, on_demand: bool = False) -> str:
     """The Auto Scaling group and launch template of a place; the on-demand fallback is the second group."""
-    return f"{prefix}-{place}-od" if on_demand else f"{prefix}-{place}"
+    name = f"{prefix}-{place}"
+    return on_demand_name(name) if on_demand else name
+
+
+def on_demand_name(name: str) -> str:
+    """The on-demand group beside a group."""
+    return f"{name}-od"
 
 
 def table_name(prefix: str) -> str:
