@@ -16,11 +16,12 @@ import pytest
 from moto.autoscaling.models import AutoScalingBackend
 from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.autoscaling.responses import AutoScalingResponse
-from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.launch_templates import LaunchTemplateBackend
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
 from ansible_collections.ethereal.spot.plugins.modules import spot_asg
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_services import extend_moto
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_services import keep_hook
 
 REGION = "us-east-1"
 CANARY = "#!/bin/bash\necho canary-5f2c91\n"
@@ -133,13 +134,7 @@ def keeping(genuine: Callable[..., Any]) -> Callable[..., Any]:
             if field in params:
                 setattr(group, attribute, params[field])
         for hook in params.get("LifecycleHookSpecificationList", []):
-            self.autoscaling_backend.create_lifecycle_hook(
-                hook["LifecycleHookName"],
-                group.name,
-                hook["LifecycleTransition"],
-                hook["HeartbeatTimeout"],
-                hook["DefaultResult"],
-            )
+            keep_hook(self.autoscaling_backend, group.name, hook)
         return answer
 
     return operation
@@ -170,9 +165,7 @@ def mend_moto(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LaunchTemplateBackend, "create_launch_template", create_template)
     monkeypatch.setattr(AutoScalingBackend, "enable_metrics_collection", enable_metrics)
     monkeypatch.setattr(FakeAutoScalingGroup, "update", update_group)
-    # moto shows the template's tags as they were at its creation.
-    tags = property(lambda self: self.get_tags(), lambda self, value: None)
-    monkeypatch.setattr(LaunchTemplate, "tags", tags, raising=False)
+    extend_moto(monkeypatch)
 
 
 def make_world(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> World:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_services import standing_group
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_services import topics_of
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import REGION
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import World
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import foretold
@@ -26,31 +26,6 @@ EVENTS = [
 ]
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:drain"
 ROLE = "arn:aws:iam::123456789012:role/hook"
-
-
-@pytest.fixture
-def topics(recorder: Any) -> dict[str, list[str]]:
-    """The topics of the one group, which moto does not keep."""
-    kept: dict[str, list[str]] = {}
-
-    def put(params: dict[str, Any], region: str) -> dict[str, Any]:
-        kept[params["TopicARN"]] = params["NotificationTypes"]
-        return {}
-
-    def describe(params: dict[str, Any], region: str) -> dict[str, Any]:
-        (name,) = params["AutoScalingGroupNames"]
-        pairs = [(topic, event) for topic, events in kept.items() for event in events]
-        items = [{"AutoScalingGroupName": name, "NotificationType": event, "TopicARN": topic} for topic, event in pairs]
-        return {"NotificationConfigurations": items}
-
-    def delete(params: dict[str, Any], region: str) -> dict[str, Any]:
-        del kept[params["TopicARN"]]
-        return {}
-
-    recorder.answer("autoscaling", "PutNotificationConfiguration", put)
-    recorder.answer("autoscaling", "DescribeNotificationConfigurations", describe)
-    recorder.answer("autoscaling", "DeleteNotificationConfiguration", delete)
-    return kept
 
 
 def hooks(world: World) -> dict[str, Any]:
@@ -130,8 +105,9 @@ def test_a_hook_with_a_target(world: World, run: Callable[..., Any], recorder: A
     assert not run({**ONE, "lifecycle_hooks": [DRAIN]}).changed
 
 
-def test_notifications_of_all_four_events(world: World, run: Callable[..., Any], topics: dict[str, list[str]]) -> None:
+def test_notifications_of_all_four_events(world: World, run: Callable[..., Any]) -> None:
     foretold(run, world.options(sns_topic_arn=TOPIC))
+    topics = topics_of(standing_group())
     assert topics == {TOPIC: EVENTS}
     assert "DescribeNotificationConfigurations" not in run(world.options()).operations()
     topics["arn:aws:sns:us-east-1:123456789012:foreign"] = EVENTS[:1]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Instance refreshes, which moto lacks: answered by a small one that replaces everything at once or when told."""
+"""Instance refreshes: started, followed, gone on with, taken back."""
 
 from __future__ import annotations
 
@@ -13,78 +13,38 @@ import pytest
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
 from ansible_collections.ethereal.spot.plugins.modules import spot_asg
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_services import kept_by
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_services import refreshes_of
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_services import standing_group
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import NEWER_IMAGE
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import REGION
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import World
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import without_blanks
 
 ONE = {"region": REGION, "name": "gpu-fleet"}
 NEWER = {**ONE, "ami_id": NEWER_IMAGE, "instance_refresh": {}}
 
 
 class Refreshes:
-    """One group's refreshes, and what its members run."""
+    """The one group's refreshes."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.all: list[dict[str, Any]] = []
-        self.version = "1"
-        # What a look at a refresh in progress makes of it, one look after the other; None leaves it.
-        self.ends: list[str | None] = []
+    @property
+    def all(self) -> list[dict[str, Any]]:
+        """Newest first."""
+        return refreshes_of(standing_group())
 
-    def start(self, params: dict[str, Any], region: str) -> dict[str, Any]:
-        asked = {key: params[key] for key in ("Preferences", "DesiredConfiguration") if key in params}
-        identifier = f"refresh-{len(self.all) + 1}"
-        self.all.insert(0, {"InstanceRefreshId": identifier, "Status": "InProgress", "PercentageComplete": 40, **asked})
-        return {"InstanceRefreshId": identifier}
-
-    def describe(self, params: dict[str, Any], region: str) -> dict[str, Any]:
-        if "InstanceRefreshIds" in params and self.ends:
-            end = self.ends.pop(0)
-            if end:
-                self.all[0]["Status"] = end
-            if end == "Successful":
-                self.succeed()
-        wanted = params.get("InstanceRefreshIds") or [item["InstanceRefreshId"] for item in self.all]
-        return {"InstanceRefreshes": [item for item in self.all if item["InstanceRefreshId"] in wanted]}
-
-    def succeed(self) -> None:
-        policy = self.all[0].get("DesiredConfiguration", {}).get("MixedInstancesPolicy")
-        if policy:
-            self.world.autoscaling.update_auto_scaling_group(
-                AutoScalingGroupName="gpu-fleet", MixedInstancesPolicy=policy
-            )
-        self.version = self.specification()["Version"]
-
-    def specification(self) -> dict[str, Any]:
-        return self.world.group()["MixedInstancesPolicy"]["LaunchTemplate"]["LaunchTemplateSpecification"]
+    def end(self, *statuses: str | None) -> None:
+        """What looks at the refresh in progress will make of it, one look after the other; None leaves it."""
+        kept_by(standing_group(), "refresh_ends", list).extend(statuses)
 
 
 @pytest.fixture
-def refreshes(world: World, recorder: Any, run: Callable[..., Any]) -> Refreshes:
+def refreshes(world: World, run: Callable[..., Any]) -> Refreshes:
     run(world.options())
-    kept = Refreshes(world)
-    recorder.answer("autoscaling", "StartInstanceRefresh", kept.start)
-    recorder.answer("autoscaling", "DescribeInstanceRefreshes", kept.describe)
-    asking = False
+    return Refreshes()
 
-    def groups(params: dict[str, Any], region: str) -> dict[str, Any] | None:
-        # moto's members all show the group's latest version, and no type.
-        nonlocal asking
-        if asking:
-            return None
-        asking = True
-        try:
-            group = without_blanks(world.group())
-        finally:
-            asking = False
-        for member in group["Instances"]:
-            member["LaunchTemplate"]["Version"] = kept.version
-            member["InstanceType"] = "g4dn.xlarge"
-        return {"AutoScalingGroups": [group]}
 
-    recorder.answer("autoscaling", "DescribeAutoScalingGroups", groups)
-    return kept
+def version_of(world: World) -> str:
+    return world.group()["MixedInstancesPolicy"]["LaunchTemplate"]["LaunchTemplateSpecification"]["Version"]
 
 
 def own(result: Any) -> list[str]:
@@ -121,7 +81,7 @@ def test_one_in_progress_is_followed_to_its_end(world: World, run: Callable[...,
         "reason": None,
         "status": "InProgress",
     }
-    refreshes.ends = [None, None, "Baking", "Successful"]
+    refreshes.end(None, None, "Baking", "Successful")
     followed = run({**NEWER, "wait": True})
     assert not followed.failed
     assert not followed.changed
@@ -151,7 +111,7 @@ def test_what_can_be_taken_back_is_brought_by_the_refresh(
     assert started.mutating[1].params == {"AutoScalingGroupName": "gpu-fleet", "MaxSize": 20}
     brought = refreshes.all[0]["DesiredConfiguration"]["MixedInstancesPolicy"]
     assert brought["LaunchTemplate"]["LaunchTemplateSpecification"]["Version"] == "2"
-    assert refreshes.specification()["Version"] == "1"
+    assert version_of(world) == "1"
     # A second run finds it on its way and leaves the group alone.
     again = run(wish)
     assert again.mutating == []
@@ -159,7 +119,7 @@ def test_what_can_be_taken_back_is_brought_by_the_refresh(
     other = run({**wish, "instance_types": ["g5.xlarge"]})
     assert "instance refresh refresh-1 to another configuration is in progress" in other["msg"]
     assert other.mutating == []
-    refreshes.ends = ["Successful"]
+    refreshes.end("Successful")
     followed = run({**wish, "wait": True})
     assert followed["after"]["launch_template"]["version"] == "2"
     assert not run(wish).changed
@@ -167,7 +127,7 @@ def test_what_can_be_taken_back_is_brought_by_the_refresh(
 
 @pytest.mark.parametrize("status", ["Failed", "Cancelled", "RollbackSuccessful", "RollbackFailed"])
 def test_a_bad_end_is_an_error(world: World, run: Callable[..., Any], refreshes: Refreshes, status: str) -> None:
-    refreshes.ends = [status]
+    refreshes.end(status)
     failed = run({**NEWER, "wait": True})
     assert failed.failed
     assert f"instance refresh refresh-1 of group 'gpu-fleet' ended as {status} at 40 %" in failed["msg"]
