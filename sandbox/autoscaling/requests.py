@@ -31,7 +31,7 @@ TERMINATION_POLICIES = (
     "AllocationStrategy",
 )
 HEALTH_CHECK_TYPES = ("EC2", "ELB", "VPC_LATTICE", "EBS")
-DISTRIBUTIONS = ("balanced-only", "balanced-best-effort", "reservations-then-balanced-best-effort")
+DISTRIBUTIONS = ("balanced-only", "balanced-best-effort", "reservations-then-balanced")
 DELETION_PROTECTIONS = ("none", "prevent-force-deletion", "prevent-all-deletion")
 SHORTEST_LIFETIME = 86_400
 
@@ -155,6 +155,13 @@ def _plain(values: dict[str, Any], group: Group) -> None:
     spread = (values["AvailabilityZoneDistribution"] or {}).get("CapacityDistributionStrategy")
     if spread not in DISTRIBUTIONS:
         raise invalid(f"Invalid CapacityDistributionStrategy: {spread}.")
+    reservation = values["CapacityReservationSpecification"] or {}
+    preference = reservation.get("CapacityReservationPreference", "default")
+    if reservation.get("CapacityReservationTarget") and not preference.startswith("capacity-reservations-"):
+        # botocore model, CapacityReservationSpecification.
+        raise invalid(
+            f"A CapacityReservationTarget cannot be specified with CapacityReservationPreference {preference}."
+        )
     if values["DeletionProtection"] not in DELETION_PROTECTIONS:
         raise invalid(f"Invalid DeletionProtection: {values['DeletionProtection']}.")
     if values["DefaultInstanceWarmup"] == -1:

@@ -228,3 +228,28 @@ def test_all_metrics_are_enabled_where_none_is_named(fleet: Fleet) -> None:
     assert len(shown) == 20
     fleet.asg.disable_metrics_collection(**NAME)
     assert fleet.shown()["EnabledMetrics"] == []
+
+
+def test_reservations_come_first_where_asked(fleet: Fleet) -> None:
+    """botocore model: CapacityDistributionStrategy, CapacityReservationSpecification."""
+    target = {"CapacityReservationResourceGroupArns": ["arn:aws:resource-groups:us-east-1:123456789012:group/g"]}
+    wanted = {
+        "AvailabilityZoneDistribution": {"CapacityDistributionStrategy": "reservations-then-balanced"},
+        "CapacityReservationSpecification": {
+            "CapacityReservationPreference": "capacity-reservations-first",
+            "CapacityReservationTarget": target,
+        },
+    }
+    fleet.group(0)
+    assert fleet.shown()["CapacityReservationSpecification"] == {"CapacityReservationPreference": "default"}
+    fleet.asg.update_auto_scaling_group(**NAME, **wanted)
+    assert {key: fleet.shown()[key] for key in wanted} == wanted
+    for preference in ("default", "none"):
+        with refused("ValidationError", f"CapacityReservationPreference {preference}"):
+            fleet.asg.update_auto_scaling_group(
+                **NAME,
+                CapacityReservationSpecification={
+                    "CapacityReservationPreference": preference,
+                    "CapacityReservationTarget": target,
+                },
+            )
