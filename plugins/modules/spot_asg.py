@@ -130,6 +130,15 @@ options:
       - The throughput of the root volume in MiB/s, from 125 to 2000 and at most 0.25 per IOPS. V(125) if the fleet is
         created without.
     type: int
+  efa:
+    description:
+      - Whether instances have Elastic Fabric Adapters, as many as each of O(instance_types) can have, one on each network
+        card. All but the first have no address. No type may be without support.
+      - One of the security groups must allow all traffic from itself and to itself, by name.
+      - Adapters do not reach over zones, so that subnets in several earn a warning, as does a fleet without
+        O(placement_group).
+      - V(false) if the fleet is created without.
+    type: bool
   root_device_name:
     description:
       - The name that the image's root device must have. The image's own is always used; this option only refuses
@@ -222,6 +231,30 @@ options:
     description:
       - Whether Auto Scaling replaces a spot instance that AWS says is at risk. V(true) if the fleet is created without.
     type: bool
+  capacity_reservation:
+    description:
+      - Which On-Demand Capacity Reservations the group's on-demand instances use. Spot instances use none, so that the fleet
+        must buy on-demand instances, or have O(on_demand_group), for a preference to have an effect.
+      - It is set on the group, which can fall back to other capacity, and makes no version of the launch template. What is
+        given replaces the whole.
+      - Capacity Blocks for ML and interruptible reservations are refused. They need a market type that excludes spot.
+    type: dict
+    suboptions:
+      preference:
+        description:
+          - V(default) uses open reservations that match. V(capacity-reservations-first) and V(capacity-reservations-only) use
+            the targets, or else any that match, and then other capacity or none. V(none) uses no reservation.
+        type: str
+        required: true
+        choices: [default, none, capacity-reservations-first, capacity-reservations-only]
+      ids:
+        description: The reservations, C(cr-...), for one of O(instance_types) in a zone of O(subnet_ids).
+        type: list
+        elements: str
+      resource_group_arns:
+        description: Resource groups of reservations, in the fleet's region. What is in them is not looked at.
+        type: list
+        elements: str
   availability_zone_distribution:
     description:
       - What comes first where a zone has no capacity - the size, or the balance of zones, or capacity that is reserved.
@@ -518,6 +551,7 @@ options:
     default: 120
 notes:
   - Some options need further IAM actions, to look - C(ec2:DescribePlacementGroups) for O(placement_group),
+    C(ec2:DescribeCapacityReservations) for O(capacity_reservation.ids),
     C(ec2:GetInstanceTypesFromInstanceRequirements) for O(instance_requirements),
     C(elasticloadbalancing:DescribeTargetGroups) for O(target_group_arns); and to change -
     C(autoscaling:AttachLoadBalancerTargetGroups) and C(autoscaling:DetachLoadBalancerTargetGroups) for the last.
@@ -588,6 +622,26 @@ EXAMPLES = r"""
       memory_mib: {min: 16384}
       accelerator_count: {min: 1}
       accelerator_manufacturers: [nvidia]
+
+- name: Run the on-demand base in reserved capacity first
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    on_demand_base: 4
+    availability_zone_distribution: reservations-then-balanced
+    capacity_reservation:
+      preference: capacity-reservations-first
+      resource_group_arns:
+        - arn:aws:resource-groups:us-east-1:123456789012:group/gpu-reservations
+
+- name: Train over several instances with fabric adapters, close together
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    instance_types: [p4d.24xlarge, p4de.24xlarge]
+    subnet_ids: [subnet-0123456789abcdef0]
+    placement_group: training
+    efa: true
 
 - name: Serve behind a load balancer, and by its health checks
   ethereal.spot.spot_asg:
@@ -929,6 +983,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks i
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import TRANSITIONS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import late_hooks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_report import describe
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_reservations import PREFERENCES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_scaling import PREDEFINED_METRICS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_scaling import STATISTICS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import DELETION_PROTECTIONS
@@ -968,6 +1023,11 @@ LIFECYCLE_HOOK = {
     "notification_target_arn": {"type": "str"},
     "role_arn": {"type": "str"},
     "notification_metadata": {"type": "str"},
+}
+CAPACITY_RESERVATION = {
+    "preference": {"type": "str", "required": True, "choices": list(PREFERENCES)},
+    "ids": {"type": "list", "elements": "str"},
+    "resource_group_arns": {"type": "list", "elements": "str"},
 }
 INSTANCE_REFRESH = {
     "min_healthy_percentage": {"type": "int", "default": 50},
@@ -1010,6 +1070,7 @@ ARGUMENTS = {
     "disk_size": {"type": "int"},
     "ebs_iops": {"type": "int"},
     "ebs_throughput": {"type": "int"},
+    "efa": {"type": "bool"},
     "root_device_name": {"type": "str"},
     "bootstrap_script": {"type": "str", "no_log": True, "aliases": ["user_data"]},
     "iam_instance_profile": {"type": "str"},
@@ -1027,6 +1088,7 @@ ARGUMENTS = {
     "desired_capacity": {"type": "int"},
     "capacity_owner": {"type": "str", "choices": list(OWNERS)},
     "capacity_rebalance": {"type": "bool"},
+    "capacity_reservation": {"type": "dict", "options": CAPACITY_RESERVATION},
     "availability_zone_distribution": {"type": "str", "choices": list(ZONE_DISTRIBUTIONS)},
     "placement_group": {"type": "str"},
     "default_instance_warmup": {"type": "int"},

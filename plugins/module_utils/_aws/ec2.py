@@ -80,6 +80,14 @@ def describe_placement_groups(client: Any, name: str) -> list[dict[str, Any]]:
     return client.describe_placement_groups(Filters=filters)["PlacementGroups"]
 
 
+@translated("describe the capacity reservations")
+def describe_reservations(client: Any, reservation_ids: list[str]) -> list[dict[str, Any]]:
+    """Those that exist, own and shared ones; a filter has no id, and an id that is missing is an error."""
+    pages = client.get_paginator("describe_capacity_reservations").paginate()
+    found = pages.build_full_result()["CapacityReservations"]
+    return [item for item in found if item["CapacityReservationId"] in reservation_ids]
+
+
 @translated("describe instances")
 def describe_instances(client: Any, instance_ids: list[str]) -> list[dict[str, Any]]:
     """Those that exist still: EC2 forgets terminated instances after about an hour."""

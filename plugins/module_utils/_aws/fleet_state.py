@@ -20,8 +20,10 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws import launch_t
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import load_balancers
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ssm_images
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_balancers
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_efa
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_extras as extras
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_facts
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_reservations
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import touches_template
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_plan import remembered_parameter
@@ -119,39 +121,27 @@ def settle_fleet(
     """
     old = standing or {}
     new_subnets = sorted(fleet["subnet_ids"]) != old.get("subnet_ids")
-    new_groups = sorted(fleet["security_group_ids"]) != old.get("security_group_ids")
     new_types = fleet["instance_types"] != old.get("instance_types")
-    new_placement = fleet["placement_group"] not in ("", old.get("placement_group"))
-    new_targets = fleet["target_group_arns"] not in ([], old.get("target_group_arns"))
-    zones: list[str] = []
-    vpc_id = None
-    if (new_subnets or new_groups or new_types or new_placement or new_targets) and not is_unknown(fleet["subnet_ids"]):
-        found = ec2.describe_subnets(clients("ec2"), fleet["subnet_ids"])
-        vpc_id, zones = fleet_facts.check_subnets(fleet["subnet_ids"], found, region)
-        if new_subnets and not allow_public_subnets:
-            tables = ec2.describe_route_tables(clients("ec2"), vpc_id)
-            fleet_facts.check_private(fleet["subnet_ids"], tables)
-        if (new_subnets or new_groups) and not is_unknown(fleet["security_group_ids"]):
-            groups = ec2.describe_security_groups(clients("ec2"), fleet["security_group_ids"])
-            fleet_facts.check_security_groups(fleet["security_group_ids"], groups, vpc_id, region)
-    if fleet["placement_group"] and (new_placement or new_subnets):
-        found = ec2.describe_placement_groups(clients("ec2"), fleet["placement_group"])
-        fleet_facts.check_placement_group(fleet["placement_group"], found, zones, region)
-    if new_targets and not is_unknown(fleet["target_group_arns"]):
-        found = load_balancers.describe_target_groups(clients("elbv2"), fleet["target_group_arns"])
-        fleet_balancers.check_described(fleet["target_group_arns"], found, vpc_id, region)
-    if fleet["kms_key_arn"] not in (old.get("kms_key_arn"), None) and not is_unknown(fleet["kms_key_arn"]):
-        fleet_facts.check_key(fleet["kms_key_arn"], kms.describe_key(clients("kms"), fleet["kms_key_arn"]))
+    new_efa = fleet["efa"] and not old.get("efa")
+    zones = _check_surroundings(clients, region, old, fleet, allow_public_subnets=allow_public_subnets)
     warnings = []
     if (new_types or new_subnets) and fleet["instance_types"]:
         fleet, warnings = _keep_offered(clients, region, fleet, zones)
     new_needs = bool(fleet["instance_requirements"]) and fleet["instance_requirements"] != old.get(
         "instance_requirements"
     )
-    if standing is not None and not touches_template(given):
+    if fleet["efa"] and (new_efa or new_subnets):
+        warnings += fleet_efa.advice(fleet, zones)
+    if standing is not None and not touches_template(given, standing):
         if new_needs and old["image_id"]:
             _check_needs(clients, region, fleet, ec2.describe_image(clients("ec2"), old["image_id"]) or {})
         return fleet, None, warnings
+    types: list[dict[str, Any]] = []
+    if fleet["efa"] and (new_types or new_efa):
+        types = ec2.describe_instance_types(clients("ec2"), fleet["instance_types"])
+        fleet = {**fleet, "efa_adapters": fleet_efa.adapters_of(types)}
+    elif not fleet["efa"]:
+        fleet = {**fleet, "efa_adapters": 0}
     fleet = _choose_image(clients, current, old, given, fleet)
     image = None
     if not is_unknown(fleet["image_id"]):
@@ -161,9 +151,51 @@ def settle_fleet(
         if fleet["instance_requirements"] and (new_needs or new_image):
             _check_needs(clients, region, fleet, image)
         if fleet["instance_types"] and (new_types or new_image):
-            types = ec2.describe_instance_types(clients("ec2"), fleet["instance_types"])
+            types = types or ec2.describe_instance_types(clients("ec2"), fleet["instance_types"])
             fleet_facts.check_architecture(image, types)
     return fleet, build_template(fleet, image), warnings
+
+
+def _check_surroundings(
+    clients: Clients, region: str, old: dict[str, Any], fleet: dict[str, Any], *, allow_public_subnets: bool
+) -> list[str]:
+    """The zones of the subnets, if these were looked at; InputError where the fleet does not fit what it stands in."""
+    new_subnets = sorted(fleet["subnet_ids"]) != old.get("subnet_ids")
+    new_groups = sorted(fleet["security_group_ids"]) != old.get("security_group_ids")
+    new_types = fleet["instance_types"] != old.get("instance_types")
+    new_placement = fleet["placement_group"] not in ("", old.get("placement_group"))
+    new_targets = fleet["target_group_arns"] not in ([], old.get("target_group_arns"))
+    zones: list[str] = []
+    vpc_id = None
+    reserved = fleet_reservations.OPTION
+    new_reservation = bool(fleet[reserved]["ids"]) and (
+        new_types or new_subnets or fleet[reserved] != old.get(reserved)
+    )
+    new_efa = fleet["efa"] and not old.get("efa")
+    looked_at = (new_subnets, new_groups, new_types, new_placement, new_targets, new_reservation, new_efa)
+    if any(looked_at) and not is_unknown(fleet["subnet_ids"]):
+        found = ec2.describe_subnets(clients("ec2"), fleet["subnet_ids"])
+        vpc_id, zones = fleet_facts.check_subnets(fleet["subnet_ids"], found, region)
+        if new_subnets and not allow_public_subnets:
+            tables = ec2.describe_route_tables(clients("ec2"), vpc_id)
+            fleet_facts.check_private(fleet["subnet_ids"], tables)
+        if (new_subnets or new_groups or new_efa) and not is_unknown(fleet["security_group_ids"]):
+            groups = ec2.describe_security_groups(clients("ec2"), fleet["security_group_ids"])
+            fleet_facts.check_security_groups(fleet["security_group_ids"], groups, vpc_id, region)
+            if fleet["efa"]:
+                fleet_efa.check_group(fleet["security_group_ids"], groups)
+    if fleet["placement_group"] and (new_placement or new_subnets):
+        found = ec2.describe_placement_groups(clients("ec2"), fleet["placement_group"])
+        fleet_facts.check_placement_group(fleet["placement_group"], found, zones, region)
+    if new_reservation:
+        found = ec2.describe_reservations(clients("ec2"), fleet[reserved]["ids"])
+        fleet_reservations.check_described(fleet, found, zones, region)
+    if new_targets and not is_unknown(fleet["target_group_arns"]):
+        found = load_balancers.describe_target_groups(clients("elbv2"), fleet["target_group_arns"])
+        fleet_balancers.check_described(fleet["target_group_arns"], found, vpc_id, region)
+    if fleet["kms_key_arn"] not in (old.get("kms_key_arn"), None) and not is_unknown(fleet["kms_key_arn"]):
+        fleet_facts.check_key(fleet["kms_key_arn"], kms.describe_key(clients("kms"), fleet["kms_key_arn"]))
+    return zones
 
 
 def _check_needs(clients: Clients, region: str, fleet: dict[str, Any], image: dict[str, Any]) -> None:

@@ -179,6 +179,17 @@ def check_role_arn(value: Any, option: str, region: str | None = None) -> str:
     return value
 
 
+def check_regional_arn(value: Any, pattern: re.Pattern[str], option: str, what: str, region: str) -> str:
+    """An ARN of that pattern, which has the groups partition and region, of something where the fleet is."""
+    match = pattern.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        raise InputError(option, value, f"must be the ARN of a {what}")
+    check_partition(match["partition"], value, option, region)
+    if match["region"] != region:
+        raise InputError(option, value, f"is in {match['region']}, the fleet is in {region}")
+    return value
+
+
 def check_partition(partition: str, value: str, option: str, region: str) -> None:
     """An ARN's partition is that of the region it is used in."""
     if partition != partition_of(region):

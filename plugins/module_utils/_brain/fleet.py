@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_extras
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_reservations
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_balancers import check_health
@@ -55,6 +56,8 @@ CREATION_DEFAULTS: dict[str, Any] = {
     "disk_size": 100,
     "ebs_iops": 3000,
     "ebs_throughput": 125,
+    "efa": False,
+    "efa_adapters": 0,
     "iam_instance_profile": None,
     "metadata_hop_limit": 1,
     "root_device_name": None,
@@ -76,6 +79,7 @@ TEMPLATE_OPTIONS = frozenset(
         "disk_size",
         "ebs_iops",
         "ebs_throughput",
+        "efa",
         "iam_instance_profile",
         "kms_key_arn",
         "metadata_hop_limit",
@@ -135,8 +139,9 @@ def given_fleet(
     given.update(_given_types(params))
     given.update(_given_numbers(params))
     given.update(given_settings(params))
+    fleet_reservations.check_region(given.get(fleet_reservations.OPTION, fleet_reservations.UNRESERVED), region)
     given.update(given_capacity(params))
-    for option in ("capacity_owner", "capacity_rebalance"):
+    for option in ("capacity_owner", "capacity_rebalance", "efa"):
         if params.get(option) is not None:
             given[option] = params[option]
     if params.get("root_device_name") is not None:
@@ -148,7 +153,7 @@ def given_fleet(
         given["user_data"] = base64.b64encode(text.encode()).decode() or None
     given.update(given_tags(params))
     given["extras"] = fleet_extras.given_extras(params, region, now, zones)
-    for option in ("ecs_managed", "refresh_image"):
+    for option in ("ecs_managed", "on_demand_group", "refresh_image"):
         if params.get(option):
             given[option] = True
     if params.get("on_demand_only"):
@@ -223,7 +228,7 @@ def whole_fleet(given: dict[str, Any], current: dict[str, Any] | None, *, on_dem
             raise InputError("instance_types", None, "is required: the group has no mixed-instances policy yet")
         if same_profile(current["iam_instance_profile"], fleet["iam_instance_profile"]):
             fleet["iam_instance_profile"] = current["iam_instance_profile"]
-        if touches_template(given):
+        if touches_template(given, current):
             _fill_template(fleet)
         new_tags = given.get("tags", {})
     fleet["capacity_owner"] = owner
@@ -240,13 +245,16 @@ def whole_fleet(given: dict[str, Any], current: dict[str, Any] | None, *, on_dem
     _apply_owner(fleet, given, current)
     _check_sizes(fleet, given)
     check_health(fleet, given)
+    fleet_reservations.check_useful(fleet, given)
+    if fleet["efa"] and fleet["instance_requirements"]:
+        raise InputError("efa", True, "needs instance_types: types by instance_requirements may have no adapter")
     checks.check_gp3(fleet["disk_size"], fleet["ebs_iops"], fleet["ebs_throughput"])
     return fleet
 
 
-def touches_template(given: dict[str, Any]) -> bool:
-    """Whether any option given is one that the launch template holds."""
-    return bool(TEMPLATE_OPTIONS & given.keys())
+def touches_template(given: dict[str, Any], current: dict[str, Any]) -> bool:
+    """Whether any option given is one that the launch template holds, or that its number of adapters goes by."""
+    return bool(TEMPLATE_OPTIONS & given.keys()) or (current["efa"] and "instance_types" in given)
 
 
 def _fill_template(fleet: dict[str, Any]) -> None:

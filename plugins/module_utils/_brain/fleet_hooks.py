@@ -73,7 +73,7 @@ def check_hook(entry: dict[str, Any], where: str, region: str) -> dict[str, Any]
             f"{where}.{missing}", None, "is required with the other of role_arn and notification_target_arn"
         )
     if target is not None:
-        hook["NotificationTargetARN"] = _check_arn(
+        hook["NotificationTargetARN"] = checks.check_regional_arn(
             target, TARGET, f"{where}.notification_target_arn", "queue or topic", region
         )
         hook["RoleARN"] = checks.check_role_arn(role, f"{where}.role_arn", region)
@@ -83,16 +83,6 @@ def check_hook(entry: dict[str, Any], where: str, region: str) -> dict[str, Any]
             raise InputError(f"{where}.notification_metadata", f"{size} characters", "must be 1 to 4000 of ASCII")
         hook["NotificationMetadata"] = entry["notification_metadata"]
     return hook
-
-
-def _check_arn(value: str, pattern: re.Pattern[str], option: str, what: str, region: str) -> str:
-    match = pattern.fullmatch(value)
-    if not match:
-        raise InputError(option, value, f"must be the ARN of a {what}")
-    checks.check_partition(match["partition"], value, option, region)
-    if match["region"] != region:
-        raise InputError(option, value, f"is in {match['region']}, the fleet is in {region}")
-    return value
 
 
 def read_hook(described: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +128,7 @@ def given_notifications(params: dict[str, Any], region: str) -> dict[str, Any] |
         if types is not None:
             raise InputError("notification_types", types, "needs sns_topic_arn")
         return None
-    _check_arn(topic, TOPIC, "sns_topic_arn", "standard SNS topic", region)
+    checks.check_regional_arn(topic, TOPIC, "sns_topic_arn", "standard SNS topic", region)
     wanted = sorted(set(NOTIFICATION_TYPES if types is None else types))
     return {topic: {"NotificationTypes": wanted} if wanted else None}
 

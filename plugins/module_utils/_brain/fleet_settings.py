@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_reservations
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 
 HEALTH_CHECK_TYPES = ("EC2", "ELB")
@@ -90,6 +91,14 @@ SETTINGS: dict[str, Setting] = {
         lambda value: {"CapacityDistributionStrategy": value},
         default=ZONE_DISTRIBUTIONS[0],
         needless=lambda value: value == ZONE_DISTRIBUTIONS[0],
+    ),
+    fleet_reservations.OPTION: Setting(
+        "CapacityReservationSpecification",
+        fleet_reservations.check_reservation,
+        fleet_reservations.read_reservation,
+        fleet_reservations.build_reservation,
+        default=fleet_reservations.UNRESERVED,
+        needless=lambda value: value == fleet_reservations.UNRESERVED,
     ),
     "default_instance_warmup": Setting(
         "DefaultInstanceWarmup",

@@ -13,6 +13,8 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_efa import build_interfaces
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_efa import count_adapters
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import KNOWN_AFTER_APPLY
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import is_unknown
 
@@ -37,14 +39,7 @@ def build_template(fleet: dict[str, Any], image: dict[str, Any] | None) -> dict[
             "InstanceMetadataTags": "enabled",
         },
         "Monitoring": {"Enabled": True},
-        "NetworkInterfaces": [
-            {
-                "AssociatePublicIpAddress": False,
-                "DeleteOnTermination": True,
-                "DeviceIndex": 0,
-                "Groups": sorted(fleet["security_group_ids"]),
-            }
-        ],
+        "NetworkInterfaces": build_interfaces(fleet["security_group_ids"], fleet["efa_adapters"]),
     }
     profile = fleet["iam_instance_profile"]
     if profile:
@@ -123,6 +118,8 @@ def read_template(data: dict[str, Any], root: str | None = None) -> dict[str, An
         "disk_size": ebs.get("VolumeSize"),
         "ebs_iops": ebs.get("Iops"),
         "ebs_throughput": ebs.get("Throughput"),
+        "efa": bool(count_adapters(interfaces)),
+        "efa_adapters": count_adapters(interfaces),
         "iam_instance_profile": profile.get("Arn") or profile.get("Name"),
         "image_id": data.get("ImageId"),
         "kms_key_arn": ebs.get("KmsKeyId"),

@@ -115,6 +115,7 @@ class World:
 FORGOTTEN = {
     "AvailabilityZoneDistribution": "availability_zone_distribution",
     "CapacityRebalance": "capacity_rebalance",
+    "CapacityReservationSpecification": "capacity_reservation_specification",
     "DefaultInstanceWarmup": "default_instance_warmup",
     "DeletionProtection": "deletion_protection",
     "MaxInstanceLifetime": "max_instance_lifetime",

@@ -52,7 +52,7 @@ def settle(wish: dict[str, Any], current: dict[str, Any]) -> tuple[dict[str, Any
     checked = fleets.given_fleet(wish, REGION, check_mode=False)
     standing = fleet_plan.current_fleet(current)
     fleet = fleets.whole_fleet(checked, standing, on_demand_only=wish.get("on_demand_only", False))
-    if standing is not None and not fleets.touches_template(checked):
+    if standing is not None and not fleets.touches_template(checked, standing):
         return fleet, None
     fleet = {**fleet, "image_id": checked.get("ami_id") or standing["image_id"]}
     return fleet, fleet_template.build_template(fleet, IMAGE)
