@@ -487,6 +487,13 @@ options:
         description: What is done with instances in standby. V(Wait) fails after an hour; it is AWS's choice without.
         type: str
         choices: [Terminate, Ignore, Wait]
+  keep_versions:
+    description:
+      - How many versions of the launch template that nobody needs stay, the newest ones; older ones are deleted. Without, all
+        stay. EC2 keeps 10000 at most.
+      - Needed are the default version, the one that the group launches from, those that its instances run, and both of a
+        refresh in progress. They stay, as do versions that somebody else made, and do not count.
+    type: int
   ecs_managed:
     description:
       - Put ECS's own mark on the group, as a capacity provider needs it. V(false) leaves the mark as it is.
@@ -561,7 +568,7 @@ notes:
     C(autoscaling:PutLifecycleHook), C(autoscaling:DeleteLifecycleHook), and C(iam:PassRole) for a target's role.
     Notifications need C(autoscaling:DescribeNotificationConfigurations), C(autoscaling:PutNotificationConfiguration) and
     C(autoscaling:DeleteNotificationConfiguration). A refresh needs C(autoscaling:DescribeInstanceRefreshes) and
-    C(autoscaling:StartInstanceRefresh).
+    C(autoscaling:StartInstanceRefresh), O(keep_versions) the former and C(ec2:DeleteLaunchTemplateVersions).
   - In check mode, V((known after apply\)) is accepted for O(ami_id), O(iam_instance_profile), O(kms_key_arn),
     O(security_group_ids), O(subnet_ids) and O(target_group_arns), for values that only an earlier step of a real run can give.
 seealso:
@@ -693,6 +700,7 @@ EXAMPLES = r"""
       checkpoint_percentages: [20, 100]
       checkpoint_delay: 600
       auto_rollback: true
+    keep_versions: 5
     wait: true
     wait_timeout: 7200
 
@@ -969,6 +977,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_plan
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_refresh
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_twin
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_versions
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.activities import standing_failures
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import OWNERS
@@ -1102,6 +1111,7 @@ ARGUMENTS = {
     "sns_topic_arn": {"type": "str", "aliases": ["notification_topic"]},
     "notification_types": {"type": "list", "elements": "str", "choices": list(NOTIFICATION_TYPES)},
     "instance_refresh": {"type": "dict", "options": INSTANCE_REFRESH},
+    "keep_versions": {"type": "int"},
     "ecs_managed": {"type": "bool", "default": False},
     "max_instance_lifetime": {"type": "int"},
     "health_check_type": {"type": "str", "choices": list(HEALTH_CHECK_TYPES)},
@@ -1237,6 +1247,7 @@ def plan(
     standing = fleet_plan.current_fleet(current)
     fleet = whole_fleet(given, standing, on_demand_only=params["on_demand_only"])
     fleet["refresh"] = fleet_refresh.given_refresh(params["instance_refresh"])
+    fleet["keep_versions"] = fleet_versions.given_keep(params["keep_versions"])
     current = with_extras(clients, params["name"], current, fleet)
     public = params["allow_public_subnets"]
     fleet, data, warnings = settle_fleet(
@@ -1245,7 +1256,8 @@ def plan(
     for warning in [*warnings, *late_hooks(fleet["extras"].get(LIFECYCLE_HOOKS, {}), fleet)]:
         # Not module.warn: amazon.aws puts its warnings into the result as well, which ansible-core deprecates.
         warn(warning)
-    return fleet_refresh.plan(current, fleet, data, fleet_plan.plan(current, fleet, data)), fleet, data, current
+    changes = fleet_refresh.plan(current, fleet, data, fleet_plan.plan(current, fleet, data))
+    return fleet_versions.plan(current, fleet, data, changes), fleet, data, current
 
 
 def report(

@@ -70,6 +70,9 @@ def apply_plan(
     if fleet_plan.START_REFRESH in kinds:
         start = fleet_refresh.start_request(name, fleet, chosen["id"], chosen["version"])
         _patiently(lambda: autoscaling.start_refresh(clients("autoscaling"), start), pace)
+    if fleet_plan.DELETE_VERSION in kinds:
+        numbers = [change.before for change in changes if change.kind == fleet_plan.DELETE_VERSION]
+        launch_templates.delete_versions(clients("ec2"), current["template"]["LaunchTemplateId"], numbers)
 
 
 def _make_version(

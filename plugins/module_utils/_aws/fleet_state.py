@@ -68,7 +68,24 @@ def with_extras(clients: Clients, name: str, current: dict[str, Any], fleet: dic
         described = fleet_extras.describe_extras(clients("autoscaling"), name, described)
     policies = described.get(extras.SCALING_POLICIES, [])
     arns = {policy["PolicyName"]: policy["PolicyARN"] for policy in policies}
-    return {**current, "extras": extras.read_extras(described), "policy_arns": arns, "refreshes": refreshes}
+    return {
+        **current,
+        **_read_for_pruning(clients, name, current, fleet),
+        "extras": extras.read_extras(described),
+        "policy_arns": arns,
+        "refreshes": refreshes,
+    }
+
+
+def _read_for_pruning(
+    clients: Clients, name: str, current: dict[str, Any], fleet: dict[str, Any]
+) -> dict[str, list[dict[str, Any]]]:
+    versions, refreshes = [], []
+    if current["template"] and fleet.get("keep_versions") is not None:
+        versions = launch_templates.describe_all_versions(clients("ec2"), current["template"]["LaunchTemplateId"])
+        if current["group"]:
+            refreshes = autoscaling.describe_refreshes(clients("autoscaling"), name)
+    return {"all_versions": versions, "all_refreshes": refreshes}
 
 
 def _read_versions(client: Any, current: dict[str, Any]) -> None:

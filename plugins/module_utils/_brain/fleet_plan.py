@@ -44,6 +44,7 @@ UNTAG_TEMPLATE = "untag_launch_template"
 TAG_GROUP = "tag_group"
 ENABLE_METRICS = "enable_metrics"
 START_REFRESH = "start_refresh"
+DELETE_VERSION = "delete_launch_template_version"
 DELETE_GROUP = "delete_group"
 DELETE_TEMPLATE = "delete_launch_template"
 

@@ -21,7 +21,9 @@ from moto.autoscaling.responses import AutoScalingResponse
 from moto.backends import get_backend
 from moto.core.responses import ActionResult
 from moto.core.responses import EmptyResult
+from moto.ec2.exceptions import InvalidLaunchTemplateVersionNotFound
 from moto.ec2.models.launch_templates import LaunchTemplate
+from moto.ec2.models.launch_templates import LaunchTemplateVersion
 from moto.ec2.responses.launch_templates import LaunchTemplates
 
 ACTIVE = ("Pending", "InProgress", "Baking")
@@ -204,6 +206,42 @@ def with_token(genuine: Callable[..., Any]) -> Callable[..., Any]:
     return operation
 
 
+def delete_launch_template_versions(self: LaunchTemplates) -> ActionResult:
+    """The default one stays, and EC2 says so in an answer that is no error (EC2 API reference)."""
+    template, done, failed = self.ec2_backend.get_launch_template(self._get_param("LaunchTemplateId")), [], []
+    for number in [int(each) for each in self._get_param("Versions")]:
+        shown = {"LaunchTemplateId": template.id, "LaunchTemplateName": template.name, "VersionNumber": number}
+        found = next((each for each in template.versions if each.number == number), None)
+        if found is None or template.is_default(found):
+            code = "unexpectedError" if found else "launchTemplateVersionDoesNotExist"
+            failed.append({**shown, "ResponseError": {"Code": code, "Message": "It cannot be deleted."}})
+        else:
+            template.versions.remove(found)
+            done.append(shown)
+    return ActionResult(
+        {"SuccessfullyDeletedLaunchTemplateVersions": done, "UnsuccessfullyDeletedLaunchTemplateVersions": failed}
+    )
+
+
+def create_version(self: LaunchTemplate, data: dict[str, Any], description: str) -> LaunchTemplateVersion:
+    """Numbers go on rising when versions have gone; moto counts those that are left."""
+    self.highest = getattr(self, "highest", 0) + 1
+    version = LaunchTemplateVersion(self, self.highest, data, description)
+    self.versions.append(version)
+    return version
+
+
+def get_version(self: LaunchTemplate, number: Any) -> LaunchTemplateVersion:
+    """By number; moto takes the place in the list."""
+    wanted = {"$latest": self.versions[-1].number, "$default": self.default_version_number}.get(
+        str(number).lower(), number
+    )
+    for version in self.versions:
+        if version.number == int(wanted):
+            return version
+    raise InvalidLaunchTemplateVersionNotFound(template_id=self.id, version=number)
+
+
 def extend_moto(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put all of it into moto."""
     for operation in (
@@ -219,6 +257,12 @@ def extend_moto(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(AutoScalingResponse, name, wrap(getattr(AutoScalingResponse, name)))
     for name in ("create_launch_template", "create_launch_template_version"):
         monkeypatch.setattr(LaunchTemplates, name, with_token(getattr(LaunchTemplates, name)))
+    monkeypatch.setattr(
+        LaunchTemplates, "delete_launch_template_versions", delete_launch_template_versions, raising=False
+    )
+    for changed in (create_version, get_version):
+        monkeypatch.setattr(LaunchTemplate, changed.__name__, changed)
+    monkeypatch.setattr(LaunchTemplate, "default_version", lambda self: self.get_version("$Default"))
     launch = InstanceState.__init__
 
     def launched(self: Any, *args: Any, **kwargs: Any) -> None:
