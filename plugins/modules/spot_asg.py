@@ -1186,7 +1186,10 @@ def ensure_present(module: AnsibleAWSModule, clients: Clients, groups: list[dict
 
 
 def foretell(module: AnsibleAWSModule, fleet: Fleet) -> dict[str, Any]:
-    after = fleet_plan.view_after(fleet.current, fleet.wanted, fleet.data) if fleet.changes else fleet.before
+    wanted, data = fleet.wanted, fleet.data
+    if not fleet.params["wait"]:
+        wanted, data = fleet_refresh.meanwhile(fleet.current, wanted, data, fleet.changes)
+    after = fleet_plan.view_after(fleet.current, wanted, data) if fleet.changes else fleet.before
     return {
         **report(module, fleet.name, fleet.changes, fleet.before, after),
         **describe(fleet.name, fleet.current, after),

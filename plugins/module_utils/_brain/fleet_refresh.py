@@ -139,6 +139,18 @@ def plan(
     return [*(change for change in changes if change not in launched), *brought, start]
 
 
+def meanwhile(
+    current: dict[str, Any], fleet: dict[str, Any], data: dict[str, Any] | None, changes: list[Change]
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Fleet and template data as the group shows them after the changes, while a refresh has yet to bring the rest."""
+    if current["group"] is None:
+        return fleet, data
+    updated = {change.what for change in changes if change.kind == UPDATE_GROUP}
+    standing = read_capacity(current["group"])
+    shown = {**fleet, **{field: standing[field] for field in POLICY_FIELDS if field not in updated}}
+    return shown, data if "launch_template" in updated else None
+
+
 def _leads_to(refresh: dict[str, Any], fleet: dict[str, Any], chosen: dict[str, str]) -> bool:
     """Whether a refresh brings what is wanted."""
     policy = (refresh.get("DesiredConfiguration") or {}).get("MixedInstancesPolicy")

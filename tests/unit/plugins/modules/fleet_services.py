@@ -19,6 +19,7 @@ from moto.autoscaling.models import AutoScalingBackend
 from moto.autoscaling.models import InstanceState
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.responses import ActionResult
 from moto.core.responses import EmptyResult
 from moto.ec2.exceptions import InvalidLaunchTemplateVersionNotFound
@@ -26,6 +27,7 @@ from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.launch_templates import LaunchTemplateVersion
 from moto.ec2.responses.launch_templates import LaunchTemplates
 
+REGION = "us-east-1"
 ACTIVE = ("Pending", "InProgress", "Baking")
 HOOK_FIELDS = {
     "NotificationMetadata": "notification_metadata",
@@ -36,8 +38,7 @@ HOOK_FIELDS = {
 
 def standing_group(name: str = "gpu-fleet") -> Any:
     """moto's own group, for a test that looks at or steers what no request of the module reaches."""
-    (account,) = get_backend("autoscaling").values()
-    return account["us-east-1"].autoscaling_groups[name]
+    return get_backend("autoscaling")[ACCOUNT][REGION].autoscaling_groups[name]
 
 
 def group_of(response: AutoScalingResponse, name: str | None = None) -> Any:
@@ -283,9 +284,7 @@ class Snapshot:
     """
 
     def __init__(self) -> None:
-        services = ("autoscaling", "ec2", "elbv2")
-        accounts = [account for service in services for account in get_backend(service).values()]
-        self._backends = [backend for account in accounts for backend in account.values()]
+        self._backends = [get_backend(service)[ACCOUNT][REGION] for service in ("autoscaling", "ec2", "elbv2")]
         self._kept = self._copied([backend.__dict__ for backend in self._backends])
 
     def _copied(self, contents: list[dict[str, Any]]) -> list[dict[str, Any]]:

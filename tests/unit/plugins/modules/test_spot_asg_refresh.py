@@ -19,6 +19,7 @@ from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_services
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import NEWER_IMAGE
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import REGION
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import World
+from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import plain
 
 ONE = {"region": REGION, "name": "gpu-fleet"}
 NEWER = {**ONE, "ami_id": NEWER_IMAGE, "instance_refresh": {}}
@@ -106,8 +107,12 @@ def test_what_can_be_taken_back_is_brought_by_the_refresh(
     world: World, run: Callable[..., Any], refreshes: Refreshes
 ) -> None:
     wish = {**NEWER, "instance_refresh": {"auto_rollback": True}, "max_size": 20}
+    predicted = run(wish, check_mode=True)
+    awaited = run({**wish, "wait": True}, check_mode=True)
     started = run(wish)
     assert own(started) == ["CreateLaunchTemplateVersion", "UpdateAutoScalingGroup", "StartInstanceRefresh"]
+    # Until the refresh is through, the group shows what it had.
+    assert predicted["after"] == started["after"]
     assert started.mutating[1].params == {"AutoScalingGroupName": "gpu-fleet", "MaxSize": 20}
     brought = refreshes.all[0]["DesiredConfiguration"]["MixedInstancesPolicy"]
     assert brought["LaunchTemplate"]["LaunchTemplateSpecification"]["Version"] == "2"
@@ -116,12 +121,16 @@ def test_what_can_be_taken_back_is_brought_by_the_refresh(
     again = run(wish)
     assert again.mutating == []
     assert not again.changed
+    beside = {**wish, "max_size": 30}
+    predicted = run(beside, check_mode=True)
+    assert run(beside)["after"] == predicted["after"]
     other = run({**wish, "instance_types": ["g5.xlarge"]})
     assert "instance refresh refresh-1 to another configuration is in progress" in other["msg"]
     assert other.mutating == []
     refreshes.end("Successful")
     followed = run({**wish, "wait": True})
     assert followed["after"]["launch_template"]["version"] == "2"
+    assert plain(followed["after"]) == plain(awaited["after"])
     assert not run(wish).changed
 
 
