@@ -16,6 +16,7 @@ description:
   - Fails with all errors at once. Each names the place, the variable, its value and the rule it breaks; user data and the values of
     a container's environment are never shown.
   - What AWS alone knows, such as whether an image exists, is not checked here.
+  - This is an action plugin. It runs on the controller and makes no connection.
 author:
   - Ethereal Spot contributors (@ethereal-spot)
 attributes:
@@ -74,38 +75,3 @@ text:
   elements: str
   sample: ["2 places: 0 errors, 0 warnings"]
 """
-
-from typing import NoReturn
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory import report_lines
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory import validate
-
-
-def main() -> NoReturn:
-    module = AnsibleModule(
-        argument_spec={"hub": {"type": "dict"}, "places": {"type": "dict"}},
-        supports_check_mode=True,
-        # The arguments may hold user data, which belongs in no log.
-        no_log=True,
-    )
-    hub, places = module.params["hub"] or {}, module.params["places"] or {}
-    errors, doubts = validate(hub, places)
-    for doubt in doubts:
-        module.warn(str(doubt))
-    text = report_lines(len({*hub, *places}), errors, doubts)
-    result = {
-        "changed": False,
-        "errors": [str(error) for error in errors],
-        "doubts": [str(doubt) for doubt in doubts],
-        "text": text,
-        "invocation": {"module_args": {"hub": sorted(hub), "places": sorted(places)}},
-    }
-    if errors:
-        module.fail_json(msg="\n".join(text), **result)
-    module.exit_json(**result)
-
-
-if __name__ == "__main__":
-    main()
