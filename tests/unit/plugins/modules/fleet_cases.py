@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import boto3
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_versions import MARK
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import NEWER_IMAGE
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import PARAMETER
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import REGION
@@ -34,6 +35,7 @@ DRAIN = {
     "role_arn": "arn:aws:iam::123456789012:role/hook",
 }
 TOPIC = "arn:aws:sns:us-east-1:123456789012:fleet"
+RESOURCE_GROUP = "arn:aws:resource-groups:us-east-1:123456789012:group/gpu"
 NEEDS = {"vcpu_count": {"min": 4}, "memory_mib": {"min": 16384, "max": 65536}, "accelerator_types": ["gpu"]}
 
 
@@ -48,6 +50,12 @@ class Things:
         ]["SubnetId"]
         made = world.ec2.create_security_group(VpcId=world.vpc, GroupName="more", Description="more")
         self.security_group = made["GroupId"]
+        self.open_group = world.ec2.create_security_group(VpcId=world.vpc, GroupName="fabric", Description="fabric")[
+            "GroupId"
+        ]
+        rule = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": self.open_group}]}]
+        world.ec2.authorize_security_group_ingress(GroupId=self.open_group, IpPermissions=rule)
+        world.ec2.authorize_security_group_egress(GroupId=self.open_group, IpPermissions=rule)
         self.key = world.kms.create_key()["KeyMetadata"]["Arn"]
         self.targets = [
             elb.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=world.vpc)["TargetGroups"][0][
@@ -63,6 +71,16 @@ class Things:
     def release(self, image_id: str) -> None:
         """The image's parameter holds this image from now on."""
         self.ssm.put_parameter(Name=PARAMETER, Value=image_id, Type="String", Overwrite=True)
+
+
+def outgrown(world: World) -> None:
+    """A version of the template that is not needed any more."""
+    (latest,) = world.versions()
+    world.ec2.create_launch_template_version(
+        LaunchTemplateName="gpu-fleet",
+        LaunchTemplateData={**latest["LaunchTemplateData"], "ImageId": NEWER_IMAGE},
+        VersionDescription=MARK,
+    )
 
 
 def placement_groups(params: dict[str, Any], region: str) -> dict[str, Any]:
@@ -98,6 +116,9 @@ FLEETS: dict[str, Callable[[World, Things], Options | None]] = {
         desired_capacity=0, instance_requirements=NEEDS, instance_types=None, min_size=0
     ),
     "parameter": lambda world, things: world.options(ami_id=f"resolve:ssm:{PARAMETER}"),
+    "fabric": lambda world, things: world.options(
+        instance_types=["p4d.24xlarge"], security_group_ids=[things.open_group], subnet_ids=world.subnets[:1]
+    ),
 }
 
 
@@ -190,6 +211,18 @@ CASES: dict[str, Case] = {
     "termination": group("termination_policies", ["OldestInstance", "Default"]),
     "protection": group("deletion_protection", "prevent-all-deletion"),
     "no protection": group("deletion_protection", "none", "served"),
+    "no reservations": group("capacity_reservation", {"preference": "none"}),
+    "reservations": group(
+        "capacity_reservation",
+        {"preference": "capacity-reservations-first", "resource_group_arns": [RESOURCE_GROUP]},
+    ),
+    "fabric adapters": Case("fabric", {"efa": True}, VERSION, {"launch_template", "network_interfaces"}),
+    "versions": Case(
+        "plain",
+        lambda world, things: outgrown(world) or {**ONE, "keep_versions": 0},
+        ("DeleteLaunchTemplateVersions",),
+        set(),
+    ),
     "subnets": Case(
         "plain",
         lambda world, things: {**ONE, "subnet_ids": [world.subnets[0], things.subnet]},

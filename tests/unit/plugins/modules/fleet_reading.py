@@ -136,6 +136,16 @@ def _requirements(seen: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _reservation(seen: dict[str, Any]) -> dict[str, Any]:
+    said = seen["group"].get("CapacityReservationSpecification") or {}
+    targets = said.get("CapacityReservationTarget") or {}
+    return {
+        "ids": targets.get("CapacityReservationIds", []),
+        "preference": said.get("CapacityReservationPreference", "default"),
+        "resource_group_arns": targets.get("CapacityReservationResourceGroupArns", []),
+    }
+
+
 def _parameter(seen: dict[str, Any]) -> str | None:
     return next((item["tags"].get(PARAMETER_TAG) for item in seen["templates"] if item["name"] == "gpu-fleet"), None)
 
@@ -163,6 +173,7 @@ PLAIN = {
             "CapacityDistributionStrategy", "balanced-best-effort"
         ),
     ),
+    "capacity_reservation": ("CapacityReservationSpecification", _reservation),
     "capacity_rebalance": ("CapacityRebalance", _group("CapacityRebalance")),
     "default_instance_warmup": ("DefaultInstanceWarmup", _group("DefaultInstanceWarmup", -1)),
     "deletion_protection": ("DeletionProtection", _group("DeletionProtection", "none")),
@@ -213,8 +224,10 @@ def happened(before: dict[str, Any], after: dict[str, Any]) -> set[tuple[str, st
     if old and not new:
         result.add(("delete_launch_template", "launch_template"))
     if old and new:
-        if len(new["versions"]) > len(old["versions"]):
+        if new["versions"].keys() - old["versions"].keys():
             result |= {("create_launch_template_version", key) for key in _different(in_force(before), _latest(new))}
+        if old["versions"].keys() - new["versions"].keys():
+            result.add(("delete_launch_template_version", "launch_template_version"))
         result |= {("tag_launch_template", key) for key in _different(old["tags"], new["tags"]) & set(new["tags"])}
         result |= {("untag_launch_template", key) for key in set(old["tags"]) - set(new["tags"])}
     if before["group"] and after["group"]:

@@ -18,7 +18,6 @@ from ansible_collections.ethereal.spot.plugins.modules import spot_asg
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules import fleet_reading
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_cases import CASES
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_cases import FLEETS
-from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_cases import ONE
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_cases import Case
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_cases import Things
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_reading import happened
@@ -130,10 +129,8 @@ def foreseen(predicted: Any, real: Any, path: tuple[str, ...]) -> bool:
     return predicted == real or (predicted == KNOWN_AFTER_APPLY and path in ASSIGNED)
 
 
-def test_every_option_is_changed_alone(world: World, recorder: Any) -> None:
+def test_every_option_is_in_some_case(world: World, recorder: Any, run: Callable[..., Any]) -> None:
     things = Things(world, recorder)
+    run(world.options())
     given = {option for case in CASES.values() for option in case.options(world, things)}
-    given |= {option for make in FLEETS.values() for option in make(world, things) or {}}
     assert spot_asg.ARGUMENTS.keys() - given == ELSEWHERE
-    alone = [case for case in CASES.values() if case.fleet != "nothing" and not callable(case.wish)]
-    assert all(not ONE.keys() & case.wish.keys() for case in alone)
