@@ -13,7 +13,7 @@ DEV := .venvs/dev/bin
 LINK := .collections/ansible_collections/ethereal/spot
 PORT ?= 4577
 
-.PHONY: help setup demo test test-full bench sandbox env lint judges sanity unit integration molecule docs package clean
+.PHONY: help setup demo test test-full bench bench-fleet sandbox env lint judges sanity unit integration molecule docs package clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test-full: setup ## make test, and whatever is slow: whole lives of roles, the n
 
 bench: setup ## module runs, API calls and CPU of `site`; with YARDSTICK=FOLDER Terraform's beside it
 	@$(DEV)/python tools/bench.py
+
+bench-fleet: setup ## CPU, memory and API calls of one fleet made, unchanged and deleted; with YARDSTICK=FOLDER Terraform's beside it
+	@$(DEV)/python tools/bench_fleet.py
 
 sandbox: setup ## the local AWS in the foreground, on PORT
 	@SANDBOX_MODELS=$$(echo .venvs/dev/lib/python3*/site-packages/botocore/data) exec $(SANDBOX_PYTHON) -m sandbox $(PORT)
