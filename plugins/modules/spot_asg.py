@@ -24,7 +24,8 @@ description:
   - Needs the IAM actions C(autoscaling:DescribeAutoScalingGroups), C(autoscaling:DescribeScalingActivities),
     C(ec2:DescribeLaunchTemplates), C(ec2:DescribeLaunchTemplateVersions), C(ec2:DescribeImages), C(ec2:DescribeSubnets),
     C(ec2:DescribeRouteTables), C(ec2:DescribeSecurityGroups), C(ec2:DescribeInstances), C(ec2:DescribeInstanceTypes),
-    C(ec2:DescribeInstanceTypeOfferings), C(kms:DescribeKey) and C(ssm:GetParameter) to look;
+    C(ec2:DescribeInstanceTypeOfferings), C(kms:DescribeKey), C(kms:GetKeyPolicy), C(kms:ListGrants) where the policy
+    does not suffice, and C(ssm:GetParameter) to look;
     C(autoscaling:CreateAutoScalingGroup), C(autoscaling:UpdateAutoScalingGroup), C(autoscaling:DeleteAutoScalingGroup),
     C(autoscaling:CreateOrUpdateTags), C(autoscaling:EnableMetricsCollection), C(ec2:CreateLaunchTemplate),
     C(ec2:CreateLaunchTemplateVersion), C(ec2:DeleteLaunchTemplate), C(ec2:CreateTags) and C(ec2:DeleteTags) to change.
@@ -113,9 +114,13 @@ options:
     default: false
   kms_key_arn:
     description:
-      - The ARN of the customer managed, symmetric KMS key, in the fleet's region, that encrypts the volumes. Required to
-        create a fleet.
-      - Its policy must let the service-linked role of EC2 Auto Scaling use it, else instances end at their launch.
+      - The ARN of the customer managed, symmetric KMS key, in the fleet's region, that encrypts the volumes, or of an alias
+        that stands for it. Required to create a fleet.
+      - The launch template always holds the key's own ARN. An alias that stands for another key since the last run is a
+        change like any other.
+      - The key's policy or a grant must let the service-linked role of EC2 Auto Scaling use it, else instances end at their
+        launch. The module fails before any change if neither does, with the statements to add in RV(remedy). It warns if
+        they may not be read, depend on what it does not know, or if the key belongs to another account and no grant is found.
     type: str
   disk_size:
     description:
@@ -933,6 +938,11 @@ refresh:
     reason:
     percentage_complete: 40
     instances_to_update: 6
+remedy:
+  description: The statements that the key's policy lacks.
+  returned: when EC2 Auto Scaling may not use the key
+  type: list
+  elements: dict
 security_group_id:
   description: The first security group of the instances.
   returned: O(state=present)

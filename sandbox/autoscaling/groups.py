@@ -157,6 +157,15 @@ class Group:
         )
 
     @property
+    def role(self) -> str:
+        """The service-linked role that launches: the account's one, unless the group has its own."""
+        own: str | None = self.values["ServiceLinkedRoleARN"]
+        return own or (
+            f"arn:{get_partition(self.region)}:iam::{self.account}:role/aws-service-role/autoscaling.amazonaws.com/"
+            "AWSServiceRoleForAutoScaling"
+        )
+
+    @property
     def zones(self) -> list[str]:
         return sorted(set(self.subnets.values()))
 

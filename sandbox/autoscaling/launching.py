@@ -148,7 +148,7 @@ class Launcher:
             associate_public_ip=None,
             instance_market_options={"MarketType": "spot"} if pool.market == SPOT else None,
             tags={"instance": {**propagated, GROUP_TAG: group.name}},
-            launched_by_group=True,
+            group_role=group.role,
         )
         member = Member(
             instance=reservation.instances[0],

@@ -37,12 +37,7 @@ def group(each: Group) -> dict[str, Any]:
         shown["MixedInstancesPolicy"] = settings.policy
     else:
         shown["LaunchTemplate"] = settings.template
-    if not each.values["ServiceLinkedRoleARN"]:
-        partition = each.arn.split(":")[1]
-        shown["ServiceLinkedRoleARN"] = (
-            f"arn:{partition}:iam::{each.account}:role/aws-service-role/autoscaling.amazonaws.com/"
-            "AWSServiceRoleForAutoScaling"
-        )
+    shown["ServiceLinkedRoleARN"] = each.role
     return {key: value for key, value in shown.items() if value is not None}
 
 

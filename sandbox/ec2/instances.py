@@ -109,7 +109,9 @@ class Instances:
         image = _image(backend, image_id or data.get("ImageId"))
         extra = _Extra(backend, data, options)
         tagged = _tags(data, options.pop("tags", None))
-        if not options.pop("launched_by_group", False) and extra.market != "spot" and SPOT_REQUEST_TYPE in tagged:
+        # The role that a group launches with.
+        role = options.pop("group_role", None)
+        if role is None and extra.market != "spot" and SPOT_REQUEST_TYPE in tagged:
             # github-aws-runners#4561: only Auto Scaling takes such a template for on-demand instances.
             raise LaunchError(
                 "InvalidParameterValue",
@@ -137,10 +139,12 @@ class Instances:
                 made.instances[0].ami_launch_index = len(reservation.instances)
                 reservation.instances.append(made.instances[0])
                 del backend.reservations[made.id]
-            self._finish(backend, made.instances[0], extra, mappings, tagged)
+            self._finish(backend, made.instances[0], extra, mappings, tagged, role)
         return reservation
 
-    def _finish(self, backend: Any, instance: Any, extra: _Extra, mappings: list[dict], tagged: dict) -> None:
+    def _finish(
+        self, backend: Any, instance: Any, extra: _Extra, mappings: list[dict], tagged: dict, role: str | None
+    ) -> None:
         extra.apply(instance)
         region, account = backend.region_name, backend.account_id
         mappings = [_with_key_arn(account, region, mapping) for mapping in mappings]
@@ -157,10 +161,8 @@ class Instances:
                 backend, instance, tagged.get(SPOT_REQUEST_TYPE, {})
             )
         self._say(instance, "pending")
-        fault = next(
-            (reason for v in volumes if v.encrypted and (reason := lookups.key_fault(account, region, v.kms_key_id))),
-            None,
-        )
+        faults = (lookups.key_fault(account, region, each.kms_key_id, role) for each in volumes if each.encrypted)
+        fault = next(filter(None, faults), None)
         if fault:
             # AWS launches the instance and lets it die: the request itself succeeds.
             self.terminate(instance, StateReason(fault, fault.split(":")[0]))

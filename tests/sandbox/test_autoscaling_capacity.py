@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -206,18 +205,6 @@ def test_a_single_pool_on_demand_fails_with_its_own_words(fleet: Fleet) -> None:
     message = eventually(lambda: fleet.activities(status="Failed"), bool)[0]["StatusMessage"]
     assert message.startswith("We currently do not have sufficient g4dn.xlarge capacity in the Availability Zone")
     assert message.endswith("Launching EC2 instance failed.")
-
-
-def test_an_unusable_key_kills_instances_on_launch(fleet: Fleet) -> None:
-    key = fleet.kms.create_key()["KeyMetadata"]["Arn"]
-    fleet.kms.disable_key(KeyId=key)
-    ebs = {"VolumeSize": 50, "Encrypted": True, "KmsKeyId": key}
-    fleet.group(1, policy=fleet.policy(fleet.template(BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": ebs}])))
-    message = eventually(lambda: fleet.activities(status="Failed"), bool)[0]["StatusMessage"]
-    assert "Client.InvalidKMSKey.InvalidState" in message
-    time.sleep(3)
-    launched = fleet.ec2.describe_instances()["Reservations"]
-    assert len(launched) <= 4, "a group must not launch dying instances without a pause"
 
 
 def test_a_template_that_is_gone_fails_launches_not_descriptions(fleet: Fleet) -> None:

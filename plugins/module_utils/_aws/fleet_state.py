@@ -15,10 +15,10 @@ from typing import Any
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscaling
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ec2
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import fleet_extras
-from ansible_collections.ethereal.spot.plugins.module_utils._aws import kms
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import launch_templates
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import load_balancers
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ssm_images
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_key import settle_key
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_balancers
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_efa
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_extras as extras
@@ -142,8 +142,12 @@ def settle_fleet(
     new_efa = fleet["efa"] and not old.get("efa")
     zones = _check_surroundings(clients, region, old, fleet, allow_public_subnets=allow_public_subnets)
     warnings = []
+    if fleet["kms_key_arn"] and not is_unknown(fleet["kms_key_arn"]):
+        key, warnings = settle_key(clients, fleet["kms_key_arn"], old.get("kms_key_arn"), current["group"])
+        fleet = {**fleet, "kms_key_arn": key}
     if (new_types or new_subnets) and fleet["instance_types"]:
-        fleet, warnings = _keep_offered(clients, region, fleet, zones)
+        fleet, left_out = _keep_offered(clients, region, fleet, zones)
+        warnings = [*warnings, *left_out]
     new_needs = bool(fleet["instance_requirements"]) and fleet["instance_requirements"] != old.get(
         "instance_requirements"
     )
@@ -210,8 +214,6 @@ def _check_surroundings(
     if new_targets and not is_unknown(fleet["target_group_arns"]):
         found = load_balancers.describe_target_groups(clients("elbv2"), fleet["target_group_arns"])
         fleet_balancers.check_described(fleet["target_group_arns"], found, vpc_id, region)
-    if fleet["kms_key_arn"] not in (old.get("kms_key_arn"), None) and not is_unknown(fleet["kms_key_arn"]):
-        fleet_facts.check_key(fleet["kms_key_arn"], kms.describe_key(clients("kms"), fleet["kms_key_arn"]))
     return zones
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Calls to KMS, one each. PRIVATE to the collection."""
+"""Calls to KMS, one each, and to STS for whose account it is. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -13,5 +13,24 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import t
 
 @translated("describe the KMS key")
 def describe_key(client: Any, key: str) -> dict[str, Any]:
-    """A key's metadata, by its id or ARN."""
+    """A key's metadata, by its id or ARN, or an alias's ARN."""
     return client.describe_key(KeyId=key)["KeyMetadata"]
+
+
+@translated("read the key policy")
+def get_key_policy(client: Any, arn: str) -> str:
+    """The one policy of a key, as JSON."""
+    return client.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]
+
+
+@translated("list the grants of the KMS key")
+def list_grants(client: Any, arn: str, grantee: str) -> list[dict[str, Any]]:
+    """A principal's grants on a key. Every encrypted volume has some, so all of them would be many."""
+    pages = client.get_paginator("list_grants").paginate(KeyId=arn, GranteePrincipal=grantee)
+    return pages.build_full_result()["Grants"]
+
+
+@translated("find out whose credentials these are")
+def caller_account(client: Any) -> str:
+    """The account of the caller; this needs no permission."""
+    return client.get_caller_identity()["Account"]

@@ -30,7 +30,7 @@ CONTAINER_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/#-]{0,254}(@sha256:[A-Fa
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 KMS_KEY_ARN = re.compile(
     rf"arn:(?P<partition>aws(-[a-z]+)*):kms:(?P<region>{REGION.pattern}):[0-9]{{12}}:"
-    r"key/([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
+    r"(key/([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})|alias/[A-Za-z0-9/_-]{1,250})"
 )
 ROLE_ARN = re.compile(r"arn:(?P<partition>aws(-[a-z]+)*):iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}")
 
@@ -158,10 +158,13 @@ def check_vpc_cidr(value: Any, option: str = "vpc_cidr") -> str:
 
 
 def check_kms_key_arn(value: Any, option: str = "kms_key_arn", region: str | None = None) -> str:
-    """A key's ARN (not an alias's), in the region where the volumes are, if that is given."""
+    """A key's ARN or that of an alias, in the region where the volumes are, if that is given."""
     match = KMS_KEY_ARN.fullmatch(value) if isinstance(value, str) else None
     if not match:
-        raise InputError(option, value, "must be a key's ARN (arn:PARTITION:kms:REGION:ACCOUNT:key/ID), not an alias's")
+        rule = (
+            "must be the ARN of a key or an alias (arn:PARTITION:kms:REGION:ACCOUNT:key/ID, or alias/NAME at its end)"
+        )
+        raise InputError(option, value, rule)
     if region is not None:
         check_partition(match["partition"], value, option, region)
         if match["region"] != region:

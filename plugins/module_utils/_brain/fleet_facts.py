@@ -54,18 +54,6 @@ def check_security_groups(wanted: list[str], groups: list[dict[str, Any]], vpc_i
             raise InputError("security_group_ids", group_id, f"is in {found[group_id]['VpcId']}, expected {vpc_id}")
 
 
-def check_key(arn: str, metadata: dict[str, Any]) -> None:
-    """A customer's symmetric encryption key that is enabled: nothing else encrypts a volume (EBS user guide)."""
-    if metadata.get("KeyState", "Enabled") != "Enabled":
-        raise InputError("kms_key_arn", arn, f"is {metadata['KeyState']}, must be Enabled")
-    if metadata.get("KeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
-        raise InputError("kms_key_arn", arn, f"is a key of {metadata['KeySpec']}, must be SYMMETRIC_DEFAULT")
-    if metadata.get("KeyUsage", "ENCRYPT_DECRYPT") != "ENCRYPT_DECRYPT":
-        raise InputError("kms_key_arn", arn, f"is for {metadata['KeyUsage']}, must be for ENCRYPT_DECRYPT")
-    if metadata.get("KeyManager", "CUSTOMER") != "CUSTOMER":
-        raise InputError("kms_key_arn", arn, "is managed by AWS, must be a customer managed key")
-
-
 def check_image(image_id: str, image: dict[str, Any] | None, region: str) -> dict[str, Any]:
     """The image, if it exists here and can be launched."""
     if image is None:

@@ -56,7 +56,7 @@ class Things:
         rule = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": self.open_group}]}]
         world.ec2.authorize_security_group_ingress(GroupId=self.open_group, IpPermissions=rule)
         world.ec2.authorize_security_group_egress(GroupId=self.open_group, IpPermissions=rule)
-        self.key = world.kms.create_key()["KeyMetadata"]["Arn"]
+        self.key = world.make_key()
         self.targets = [
             elb.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=world.vpc)["TargetGroups"][0][
                 "TargetGroupArn"

@@ -31,6 +31,8 @@ IMAGE = "ami-0123456789abcdef0"
 NEWER_IMAGE = "ami-0123456789abcdef1"
 ARM_IMAGE = "ami-0123456789abcdefa"
 PARAMETER = "/ethereal/image_id"
+ROOT = "arn:aws:iam::123456789012:root"
+AUTO_SCALING = "arn:aws:iam::123456789012:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
 
 
 def image(image_id: str, snapshot: str, architecture: str = "x86_64", root: str = "/dev/sda1") -> dict[str, Any]:
@@ -75,7 +77,21 @@ class World:
         volume = self.ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=8)["VolumeId"]
         self.snapshot = self.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
         self.kms = boto3.client("kms", REGION)
-        self.key = self.kms.create_key()["KeyMetadata"]["Arn"]
+        self.key = self.make_key()
+
+    def make_key(self, *grantees: str, **arguments: Any) -> str:
+        """A key that EC2 Auto Scaling may use, or those who are named instead."""
+        statements = [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": list(grantees) or [AUTO_SCALING]},
+                "Action": "kms:*",
+                "Resource": "*",
+            },
+            {"Effect": "Allow", "Principal": {"AWS": ROOT}, "Action": "kms:*", "Resource": "*"},
+        ]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        return self.kms.create_key(**{"Policy": policy, **arguments})["KeyMetadata"]["Arn"]
 
     def _subnet(self, vpc: str, cidr: str, zone: str) -> str:
         made = self.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=f"{REGION}{zone}")
