@@ -318,7 +318,9 @@ options:
         description: What the metric is kept at. Required for V(present).
         type: float
       metric:
-        description: A metric of AWS's own. Either this or O(scaling_policies[].custom_metric) is required for V(present).
+        description:
+          - A metric of AWS's own. Exactly one of this, O(scaling_policies[].custom_metric) and O(scaling_policies[].metrics) is
+            required for V(present).
         type: str
         choices: [ASGAverageCPUUtilization, ASGAverageNetworkIn, ASGAverageNetworkOut, ALBRequestCountPerTarget]
       resource_label:
@@ -348,6 +350,50 @@ options:
           dimensions:
             description: All dimensions that the metric is published with.
             type: dict
+          period:
+            description: How many seconds each of its values stands for, less than 60 for a metric of high resolution. V(60) without.
+            type: int
+            choices: [10, 30, 60]
+      metrics:
+        description:
+          - Metrics and expressions over them, one of which is kept at the target, such as a queue's length for each instance.
+            Each entry has either O(scaling_policies[].metrics[].expression), or a name and namespace.
+        type: list
+        elements: dict
+        suboptions:
+          id:
+            description: What expressions call it by; a small letter, then letters, digits and C(_).
+            type: str
+            required: true
+          expression:
+            description: A formula of CloudWatch's metric math over other entries' ids.
+            type: str
+          name:
+            description: The metric's name.
+            type: str
+          namespace:
+            description: The metric's namespace.
+            type: str
+          statistic:
+            description: Any statistic of CloudWatch, C(p90) too. C(Average) without.
+            type: str
+          unit:
+            description: The unit, if the metric is published with several.
+            type: str
+          dimensions:
+            description: All dimensions that the metric is published with.
+            type: dict
+          period:
+            description: How many seconds each of its values stands for. V(60) without.
+            type: int
+            choices: [10, 30, 60]
+          label:
+            description: What it is, for people.
+            type: str
+          return_data:
+            description: Whether this is what is kept at the target. It must be so for exactly one entry.
+            type: bool
+            default: false
       disable_scale_in:
         description: Only ever add instances.
         type: bool
@@ -686,6 +732,27 @@ EXAMPLES = r"""
         time_zone: Europe/Berlin
         min_size: 0
 
+- name: Keep ten messages of a queue for each instance that serves
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-fleet
+    scaling_policies:
+      - name: backlog
+        target_value: 10
+        metrics:
+          - id: waiting
+            namespace: AWS/SQS
+            name: ApproximateNumberOfMessagesVisible
+            statistic: Sum
+            dimensions: {QueueName: jobs}
+          - id: serving
+            namespace: AWS/AutoScaling
+            name: GroupInServiceInstances
+            dimensions: {AutoScalingGroupName: gpu-fleet}
+          - id: backlog
+            expression: waiting / MAX([serving, 1])
+            return_data: true
+
 - name: Drain within the two minutes of a spot instance, and tell people what comes and goes
   ethereal.spot.spot_asg:
     region: us-east-1
@@ -1001,10 +1068,11 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks i
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import RESULTS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import TRANSITIONS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import late_hooks
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_metrics import PERIODS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_metrics import STATISTICS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_report import describe
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_reservations import PREFERENCES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_scaling import PREDEFINED_METRICS
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_scaling import STATISTICS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import DELETION_PROTECTIONS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import HEALTH_CHECK_TYPES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import NO_PROTECTION
@@ -1022,6 +1090,19 @@ CUSTOM_METRIC = {
     "statistic": {"type": "str", "choices": list(STATISTICS), "default": "Average"},
     "unit": {"type": "str"},
     "dimensions": {"type": "dict"},
+    "period": {"type": "int", "choices": list(PERIODS)},
+}
+METRIC_QUERY = {
+    "id": {"type": "str", "required": True},
+    "expression": {"type": "str"},
+    "name": {"type": "str"},
+    "namespace": {"type": "str"},
+    "statistic": {"type": "str"},
+    "unit": {"type": "str"},
+    "dimensions": {"type": "dict"},
+    "period": {"type": "int", "choices": list(PERIODS)},
+    "label": {"type": "str"},
+    "return_data": {"type": "bool", "default": False},
 }
 SCALING_POLICY = {
     "name": {"type": "str", "required": True},
@@ -1030,6 +1111,7 @@ SCALING_POLICY = {
     "metric": {"type": "str", "choices": list(PREDEFINED_METRICS)},
     "resource_label": {"type": "str"},
     "custom_metric": {"type": "dict", "options": CUSTOM_METRIC},
+    "metrics": {"type": "list", "elements": "dict", "options": METRIC_QUERY},
     "disable_scale_in": {"type": "bool", "default": False},
     "estimated_warmup": {"type": "int"},
 }

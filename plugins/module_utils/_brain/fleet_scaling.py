@@ -18,6 +18,9 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_metrics import check_formula
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_metrics import check_metric
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_metrics import read_specification
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.named_entries import named
 
 CPU_POLICY = "cpu-target-tracking"
@@ -27,7 +30,7 @@ TARGET_TRACKING = "TargetTrackingScaling"
 # botocore model: MetricType.
 LOAD_BALANCER_METRIC = "ALBRequestCountPerTarget"
 PREDEFINED_METRICS = (CPU_METRIC, "ASGAverageNetworkIn", "ASGAverageNetworkOut", LOAD_BALANCER_METRIC)
-STATISTICS = ("Average", "Minimum", "Maximum", "SampleCount", "Sum")
+METRIC_OPTIONS = frozenset({"custom_metric", "metric", "metrics"})
 CRON = re.compile(r"[0-9A-Za-z*,/?#-]+( [0-9A-Za-z*,/?#-]+){4}")
 ZONE = re.compile(r"[A-Za-z]+(/[A-Za-z0-9_+-]+)+|UTC|GMT")
 LARGEST_GROUP = 1_000_000
@@ -80,8 +83,8 @@ def check_policy(entry: dict[str, Any], where: str) -> dict[str, Any]:
         "DisableScaleIn": bool(entry.get("disable_scale_in", False)),
         "TargetValue": check_target(entry["target_value"], f"{where}.target_value"),
     }
-    if ("metric" in entry) == ("custom_metric" in entry):
-        raise InputError(where, sorted(entry), "must have either metric or custom_metric")
+    if len(METRIC_OPTIONS & entry.keys()) != 1:
+        raise InputError(where, sorted(entry), f"must have exactly one of {', '.join(sorted(METRIC_OPTIONS))}")
     label = entry.get("resource_label")
     if (label is not None) != (entry.get("metric") == LOAD_BALANCER_METRIC):
         raise InputError(
@@ -90,29 +93,14 @@ def check_policy(entry: dict[str, Any], where: str) -> dict[str, Any]:
     if "metric" in entry:
         metric = {"PredefinedMetricType": entry["metric"], **({"ResourceLabel": label} if label else {})}
         tracking["PredefinedMetricSpecification"] = metric
+    elif "custom_metric" in entry:
+        tracking["CustomizedMetricSpecification"] = check_metric(entry["custom_metric"], f"{where}.custom_metric")
     else:
-        tracking["CustomizedMetricSpecification"] = _check_metric(entry["custom_metric"], f"{where}.custom_metric")
+        tracking["CustomizedMetricSpecification"] = check_formula(entry["metrics"], f"{where}.metrics")
     policy = {"PolicyType": TARGET_TRACKING, "TargetTrackingConfiguration": tracking}
     if "estimated_warmup" in entry:
         policy["EstimatedInstanceWarmup"] = checks.check_integer(entry["estimated_warmup"], f"{where}.estimated_warmup")
     return policy
-
-
-def _check_metric(metric: dict[str, Any], where: str) -> dict[str, Any]:
-    result = {
-        "MetricName": checks.check_text(metric.get("name"), f"{where}.name", 255),
-        "Namespace": checks.check_text(metric.get("namespace"), f"{where}.namespace", 255),
-        "Statistic": checks.check_choice(metric.get("statistic") or "Average", f"{where}.statistic", STATISTICS),
-    }
-    if metric.get("unit") is not None:
-        result["Unit"] = checks.check_text(metric["unit"], f"{where}.unit", 64)
-    dimensions = metric.get("dimensions") or {}
-    if dimensions:
-        result["Dimensions"] = [
-            {"Name": key, "Value": checks.check_text(str(value), f"{where}.dimensions.{key}", 1024)}
-            for key, value in sorted(dimensions.items())
-        ]
-    return result
 
 
 def read_policy(described: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +109,7 @@ def read_policy(described: dict[str, Any]) -> dict[str, Any]:
     tracking = described.get("TargetTrackingConfiguration")
     if tracking:
         policy["TargetTrackingConfiguration"] = {
-            key: _read_specification(value) if isinstance(value, dict) else value
+            key: read_specification(value) if isinstance(value, dict) else value
             for key, value in {"DisableScaleIn": False, **tracking}.items()
             if value not in (None, "", [], {})
         }
@@ -132,13 +120,6 @@ def read_policy(described: dict[str, Any]) -> dict[str, Any]:
     if described.get("Enabled") is False:
         policy["Enabled"] = False
     return policy
-
-
-def _read_specification(described: dict[str, Any]) -> dict[str, Any]:
-    result = {key: value for key, value in described.items() if value not in (None, "", [], {})}
-    if "Dimensions" in result:
-        result["Dimensions"] = sorted(result["Dimensions"], key=lambda item: item["Name"])
-    return result
 
 
 def settle_policy(wanted: dict[str, Any], standing: dict[str, Any] | None) -> dict[str, Any]:

@@ -22,12 +22,12 @@ def check_name(value: Any, option: str) -> str:
     return text
 
 
-def named(entries: list[dict[str, Any]], option: str) -> dict[str, dict[str, Any]]:
-    """Entries by their names, each name once; `None` values are those that were not given."""
+def named(entries: list[dict[str, Any]], option: str, key: str = "name") -> dict[str, dict[str, Any]]:
+    """Entries by their names, which stand under `key`, each name once; `None` values are those that were not given."""
     result: dict[str, dict[str, Any]] = {}
     for number, entry in enumerate(entries):
-        name = check_name(entry.get("name"), f"{option}[{number}].name")
+        name = check_name(entry.get(key), f"{option}[{number}].{key}")
         if name in result:
             raise InputError(option, name, "is listed twice")
-        result[name] = {key: value for key, value in entry.items() if value is not None}
+        result[name] = {field: value for field, value in entry.items() if value is not None}
     return result

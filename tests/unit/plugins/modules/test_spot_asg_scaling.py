@@ -152,9 +152,12 @@ BAD_INPUT = [
     ({"scaling_policies": [{**GPU, "target_value": None}]}, "scaling_policies[gpu].target_value: None is required"),
     (
         {"scaling_policies": [{**GPU, "metric": "ASGAverageNetworkIn"}]},
-        "must have either metric or custom_metric",
+        "must have exactly one of custom_metric, metric, metrics",
     ),
-    ({"scaling_policies": [{"name": "a", "target_value": 1}]}, "must have either metric or custom_metric"),
+    (
+        {"scaling_policies": [{"name": "a", "target_value": 1}]},
+        "must have exactly one of custom_metric, metric, metrics",
+    ),
     (
         {"scaling_policies": [{"name": "a", "target_value": 1, "metric": "ALBRequestCountPerTarget"}]},
         "scaling_policies[a].resource_label: None goes with metric: ALBRequestCountPerTarget",
