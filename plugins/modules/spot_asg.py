@@ -42,8 +42,8 @@ options:
   state:
     description:
       - V(present) creates or updates the fleet.
-      - V(absent) deletes the group with its instances, whatever their scale-in protection, waits until they are
-        terminated, and deletes the launch template.
+      - V(absent) deletes the group with its instances, waits until they are terminated, and deletes the launch template.
+        Neither scale-in protection, nor standby, nor a lifecycle hook holds an instance back. RV(changes) names those.
     type: str
     choices: [present, absent]
     default: present

@@ -210,11 +210,24 @@ def plan_absent(current: dict[str, Any], *, unprotect: bool = False) -> list[Cha
                     f"group {name!r} has deletion_protection {protection!r}: give deletion_protection: none to delete it"
                 )
             changes.append(Change(UPDATE_GROUP, "deletion_protection", protection, NO_PROTECTION))
-        instances = [instance["InstanceId"] for instance in current["group"].get("Instances", [])]
-        changes.append(Change(DELETE_GROUP, "group", {"instances": instances}, None))
+        changes.append(Change(DELETE_GROUP, "group", _members(current["group"]), None))
     if current["template"] is not None:
         changes.append(Change(DELETE_TEMPLATE, "launch_template", current["template"]["LaunchTemplateId"], None))
     return changes
+
+
+def _members(group: dict[str, Any]) -> dict[str, list[str]]:
+    """The instances that go with a group, and which of them somebody kept back from going: a deletion with force asks
+    neither protection nor standby nor hooks (botocore model: ForceDelete; EC2 Auto Scaling user guide, "Instance scale-in
+    protection")."""
+    kept_back = {
+        "protected": lambda member: member.get("ProtectedFromScaleIn"),
+        "standby": lambda member: member["LifecycleState"] == "Standby",
+        "waiting": lambda member: member["LifecycleState"].endswith(":Wait"),
+    }
+    members = group.get("Instances", [])
+    found = {what: [each["InstanceId"] for each in members if is_so(each)] for what, is_so in kept_back.items()}
+    return {"instances": [each["InstanceId"] for each in members], **{what: ids for what, ids in found.items() if ids}}
 
 
 def group_summary(fleet: dict[str, Any], chosen: dict[str, str]) -> dict[str, Any]:

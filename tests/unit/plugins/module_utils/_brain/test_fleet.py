@@ -356,6 +356,25 @@ def test_deleting_everything_of_ours_and_nothing_else() -> None:
     assert [change.kind for change in fleet_plan.plan_absent({**current, "template": None})] == ["delete_group"]
 
 
+def test_a_deletion_names_what_was_kept_back() -> None:
+    _changes, current = run(REQUIRED, NOTHING)
+    members = {
+        "i-1": {"LifecycleState": "InService"},
+        "i-2": {"LifecycleState": "InService", "ProtectedFromScaleIn": True},
+        "i-3": {"LifecycleState": "Standby", "ProtectedFromScaleIn": True},
+        "i-4": {"LifecycleState": "Pending:Wait"},
+        "i-5": {"LifecycleState": "Terminating:Wait"},
+        "i-6": {"LifecycleState": "Terminating:Proceed"},
+    }
+    current["group"]["Instances"] = [{"InstanceId": name, **member} for name, member in members.items()]
+    assert fleet_plan.plan_absent(current)[0].before == {
+        "instances": list(members),
+        "protected": ["i-2", "i-3"],
+        "standby": ["i-3"],
+        "waiting": ["i-4", "i-5"],
+    }
+
+
 def test_on_demand_only_excludes_spot_options() -> None:
     for option, value in (("spot_strategy", "lowest-price"), ("on_demand_percentage_above_base", 0)):
         wish = {**REQUIRED, "on_demand_only": True, option: value}
