@@ -469,7 +469,8 @@ options:
         type: str
         choices: [continue, abandon]
       notification_target_arn:
-        description: An SQS queue or SNS topic in the fleet's region that is told of each instance.
+        description:
+          - An SQS queue or SNS topic in the fleet's region that is told of each instance. It must exist, as O(sns_topic_arn).
         type: str
       role_arn:
         description: The role that may send to O(lifecycle_hooks[].notification_target_arn), required with it.
@@ -480,6 +481,7 @@ options:
   sns_topic_arn:
     description:
       - An SNS topic in the fleet's region that hears of O(notification_types). Other topics stay.
+      - The module fails before any change if it does not exist, and warns if it may not be looked at.
     type: str
     aliases: [notification_topic]
   notification_types:
@@ -618,7 +620,8 @@ notes:
     C(autoscaling:DeleteScheduledAction). Hooks need C(autoscaling:DescribeLifecycleHooks),
     C(autoscaling:PutLifecycleHook), C(autoscaling:DeleteLifecycleHook), and C(iam:PassRole) for a target's role.
     Notifications need C(autoscaling:DescribeNotificationConfigurations), C(autoscaling:PutNotificationConfiguration) and
-    C(autoscaling:DeleteNotificationConfiguration). A refresh needs C(autoscaling:DescribeInstanceRefreshes) and
+    C(autoscaling:DeleteNotificationConfiguration). A topic that comes new to either is looked at with
+    C(sns:GetTopicAttributes), a queue with C(sqs:GetQueueUrl). A refresh needs C(autoscaling:DescribeInstanceRefreshes) and
     C(autoscaling:StartInstanceRefresh), O(keep_versions) the former and C(ec2:DeleteLaunchTemplateVersions).
   - In check mode, V((known after apply\)) is accepted for O(ami_id), O(iam_instance_profile), O(kms_key_arn),
     O(security_group_ids), O(subnet_ids) and O(target_group_arns), for values that only an earlier step of a real run can give.
@@ -1046,6 +1049,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes i
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import read_fleet
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import settle_fleet
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import with_extras
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_targets import check_targets
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import follow_refresh
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import known_activities
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import wait_ready
@@ -1348,6 +1352,7 @@ def plan(
     fleet, data, warnings = settle_fleet(
         clients, module.region, current, standing, given, fleet, allow_public_subnets=public
     )
+    warnings += check_targets(clients, current, fleet)
     for warning in [*warnings, *late_hooks(fleet["extras"].get(LIFECYCLE_HOOKS, {}), fleet)]:
         # Not module.warn: amazon.aws puts its warnings into the result as well, which ansible-core deprecates.
         warn(warning)

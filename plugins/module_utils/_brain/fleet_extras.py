@@ -142,6 +142,20 @@ def differences(
     return result
 
 
+def new_targets(
+    differences: list[tuple[str, str, dict[str, Any] | None, dict[str, Any] | None]],
+) -> list[tuple[str, str]]:
+    """(option, ARN) of each topic and queue that the differences bring or bring more to."""
+    result = []
+    for step, name, before, after in differences:
+        if step == KINDS[NOTIFICATIONS].put:
+            result.append(("sns_topic_arn", name))
+        target = (after or {}).get("NotificationTargetARN")
+        if step == PUT_HOOK and target not in (None, (before or {}).get("NotificationTargetARN")):
+            result.append((f"{LIFECYCLE_HOOKS}[{name}].notification_target_arn", target))
+    return result
+
+
 def merged(wanted: dict[str, dict[str, Any]], standing: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """What will stand of each kind of which something was said."""
     result = {}

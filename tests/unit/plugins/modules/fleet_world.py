@@ -76,6 +76,8 @@ class World:
         self.other_security_group = self._security_group(self.other_vpc)
         volume = self.ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=8)["VolumeId"]
         self.snapshot = self.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+        boto3.client("sns", REGION).create_topic(Name="fleet")
+        boto3.client("sqs", REGION).create_queue(QueueName="drain")
         self.kms = boto3.client("kms", REGION)
         self.key = self.make_key()
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_services import standing_group
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_services import topics_of
 from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world import REGION
@@ -116,6 +118,50 @@ def test_notifications_of_all_four_events(world: World, run: Callable[..., Any])
     assert topics[TOPIC] == EVENTS[1:2]
     foretold(run, {**ONE, "sns_topic_arn": TOPIC, "notification_types": []})
     assert set(topics) == {"arn:aws:sns:us-east-1:123456789012:foreign"}
+
+
+def test_targets_are_looked_at_when_they_come(world: World, run: Callable[..., Any]) -> None:
+    told = {**DRAIN, "notification_target_arn": QUEUE, "role_arn": ROLE}
+    made = foretold(run, world.options(sns_topic_arn=TOPIC, lifecycle_hooks=[told]))
+    assert made.operations("sns") == ["GetTopicAttributes"]
+    assert made.operations("sqs") == ["GetQueueUrl"]
+    again = run({**ONE, "sns_topic_arn": TOPIC, "lifecycle_hooks": [{**told, "heartbeat_timeout": 60}]})
+    assert again.changed
+    assert again.operations("sns") == again.operations("sqs") == []
+    assert run({**ONE, "sns_topic_arn": TOPIC, "notification_types": []}).operations("sns") == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"sns_topic_arn": f"{TOPIC}-none"}, f"sns_topic_arn: '{TOPIC}-none' does not exist"),
+        (
+            {"lifecycle_hooks": [{**DRAIN, "notification_target_arn": f"{TOPIC}-none", "role_arn": ROLE}]},
+            f"lifecycle_hooks[drain].notification_target_arn: '{TOPIC}-none' does not exist",
+        ),
+        (
+            {"lifecycle_hooks": [{**DRAIN, "notification_target_arn": f"{QUEUE}-none", "role_arn": ROLE}]},
+            f"lifecycle_hooks[drain].notification_target_arn: '{QUEUE}-none' does not exist",
+        ),
+    ],
+)
+def test_targets_that_do_not_exist(world: World, run: Callable[..., Any], changed: dict[str, Any], says: str) -> None:
+    for mode in (True, False):
+        refused = run(world.options(**changed), check_mode=mode)
+        assert says in refused["msg"]
+        assert refused.mutating == []
+
+
+def test_a_target_that_may_not_be_looked_at(
+    world: World, run: Callable[..., Any], recorder: Any, aws_error: Callable[..., Any]
+) -> None:
+    recorder.answer("sns", "GetTopicAttributes", aws_error("AuthorizationError"))
+    made = run(world.options(sns_topic_arn=TOPIC))
+    assert made["warnings"] == [f"sns_topic_arn: {TOPIC} could not be looked at: AuthorizationError"]
+    recorder.answer("sns", "GetTopicAttributes", aws_error("InternalError"))
+    failed = run(world.options(name="gpu-fleet-2", sns_topic_arn=TOPIC))
+    assert "could not look at the topic: InternalError" in failed["msg"]
+    assert failed.mutating == []
 
 
 BAD_INPUT = [
