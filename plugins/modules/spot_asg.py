@@ -51,7 +51,8 @@ options:
     description:
       - The image, as C(ami-...), or C(resolve:ssm:) and the name of an SSM parameter that holds one.
       - A parameter is read when it is first given. The image found then stays, remembered by a tag of the launch
-        template, until O(refresh_image=true).
+        template, until O(refresh_image=true). So AWS's public parameters, which name another image with each release, change
+        nothing by themselves.
       - Required to create a fleet.
     type: str
     aliases: [image_id]
@@ -656,6 +657,17 @@ EXAMPLES = r"""
     desired_capacity: 10
     tags:
       team: ml
+
+- name: Create a fleet of AWS's image for deep learning, which has drivers, CUDA and containers
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: training
+    ami_id: resolve:ssm:/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-22.04/latest/ami-id
+    subnet_ids: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]
+    security_group_ids: [sg-0123456789abcdef0]
+    kms_key_arn: arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef
+    iam_instance_profile: gpu-fleet-node
+    bootstrap_script: "{{ lookup('ansible.builtin.file', 'bootstrap.sh') }}"
 
 - name: Say whose costs they are, and replace instances every day
   ethereal.spot.spot_asg:

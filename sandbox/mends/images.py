@@ -39,6 +39,7 @@ class Image:
 
 _ECS = "/aws/service/ecs/optimized-ami"
 _AL = "/aws/service/ami-amazon-linux-latest"
+_DLAMI = "/aws/service/deeplearning/ami/x86_64"
 _UBUNTU = "/aws/service/canonical/ubuntu/server"
 
 IMAGES = (
@@ -68,6 +69,13 @@ IMAGES = (
         "Amazon Linux 2023 AMI 2023.9.20260115.0 x86_64 HVM kernel-6.1",
         (("/dev/xvda", 8),),
         (f"{_AL}/al2023-ami-kernel-default-x86_64", f"{_AL}/al2023-ami-kernel-6.1-x86_64"),
+    ),
+    Image(
+        # DLAMI developer guide, "Finding the ID of a DLAMI".
+        "Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 22.04) 20260115",
+        "Supported EC2 instances: G4dn, G5, G6, Gr6, P4, P4de, P5",
+        (("/dev/sda1", 75),),
+        (f"{_DLAMI}/base-oss-nvidia-driver-gpu-ubuntu-22.04/latest/ami-id",),
     ),
     Image(
         "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20260115",

@@ -80,6 +80,8 @@ def test_parameters_name_the_seeded_images(sandbox: Sandbox) -> None:
             image = ssm.get_parameter(Name=f"{name}/image_id")["Parameter"]["Value"]
             assert document["image_id"] == image
             assert image in images
+        learning = "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-22.04/latest/ami-id"
+        assert ssm.get_parameter(Name=learning)["Parameter"]["Value"] in images
         found = ssm.get_parameters(Names=[f"{ECS}/amazon-linux-2023/gpu/recommended/image_id", f"{ECS}/none"])
         assert len(found["Parameters"]) == 1
         assert found["InvalidParameters"] == [f"{ECS}/none"]

@@ -204,7 +204,11 @@ def choose_image(
 def check_resolved(parameter: str, value: str | None) -> str:
     """The image id that a parameter holds."""
     if not value or not value.startswith("ami-"):
-        raise InputError("ami_id", f"{IMAGE_PREFIX}{parameter}", "does not hold an image's id")
+        rule = "does not hold an image's id"
+        if value and value.lstrip().startswith("{"):
+            # ECS has a document beside a parameter for each of its members (ECS developer guide).
+            rule += f": give one member of its document, such as {parameter}/image_id"
+        raise InputError("ami_id", f"{IMAGE_PREFIX}{parameter}", rule)
     return value
 
 
