@@ -26,6 +26,7 @@ from moto.ec2.exceptions import InvalidLaunchTemplateVersionNotFound
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.launch_templates import LaunchTemplateVersion
 from moto.ec2.responses.launch_templates import LaunchTemplates
+from moto.ec2.utils import parse_user_data
 
 REGION = "us-east-1"
 ACTIVE = ("Pending", "InProgress", "Baking")
@@ -225,8 +226,10 @@ def delete_launch_template_versions(self: LaunchTemplates) -> ActionResult:
 
 
 def create_version(self: LaunchTemplate, data: dict[str, Any], description: str) -> LaunchTemplateVersion:
-    """Numbers go on rising when versions have gone; moto counts those that are left."""
+    """Numbers go on rising when versions have gone; moto counts those that are left, and cannot launch with user data."""
     self.highest = getattr(self, "highest", 0) + 1
+    if isinstance(data.get("UserData"), str):
+        data = {**data, "UserData": parse_user_data(data["UserData"])}
     version = LaunchTemplateVersion(self, self.highest, data, description)
     self.versions.append(version)
     return version
