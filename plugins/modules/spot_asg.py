@@ -153,6 +153,8 @@ options:
   bootstrap_script:
     description:
       - The user data, at most 16384 bytes. An empty string removes it.
+      - Nodes in private subnets can download nothing. C(examples/bootstrap.sh) of this collection needs no download, for
+        fleets without a container service.
       - It is never shown; results and differences give its size and SHA-256.
     type: str
     aliases: [user_data]
