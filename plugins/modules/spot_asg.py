@@ -596,6 +596,21 @@ options:
       - Tags of group, launch template, instances, volumes and network interfaces. Other tags stay.
       - 'Keys may hold letters, digits and C(+ - = . , _ : @) only, since instance metadata shows them.'
     type: dict
+  prove:
+    description:
+      - Read back what the running instances really are, and return it as RV(evidence). O(wait) without.
+      - Every volume must be encrypted with the key, metadata need a token, IPv6 metadata be off, and there must be no public
+        address and no route from the subnet to an internet gateway, but for O(allow_public_subnets). Image, instance profile, hop
+        limit and metadata tags must be those of the launch template version that the instance was launched from.
+      - Costs one call each for instances, volumes and the VPC's route tables, and one for every older version in use.
+    type: bool
+  violations:
+    description:
+      - What happens if instances are not so. V(fail) fails the module, after its changes, since a fleet that is not as its user
+        was promised must not pass for one; V(report) only returns it.
+    type: str
+    choices: [fail, report]
+    default: fail
   wait:
     description:
       - Wait until the wanted number of instances is in service and healthy.
@@ -613,7 +628,8 @@ options:
     type: int
     default: 120
 notes:
-  - Some options need further IAM actions, to look - C(ec2:DescribePlacementGroups) for O(placement_group),
+  - Some options need further IAM actions, to look - C(ec2:DescribeVolumes) for O(prove),
+    C(ec2:DescribePlacementGroups) for O(placement_group),
     C(ec2:DescribeCapacityReservations) for O(capacity_reservation.ids),
     C(ec2:GetInstanceTypesFromInstanceRequirements) for O(instance_requirements),
     C(elasticloadbalancing:DescribeTargetGroups) for O(target_group_arns); and to change -
@@ -892,6 +908,62 @@ cpu_scaling_policy_arn:
   returned: O(state=present)
   type: str
   sample: arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:0123:autoScalingGroupName/gpu-fleet:policyName/cpu-target-tracking
+evidence:
+  description: What the instances are, and whether they are as they must be. Empty without O(prove), and in check mode.
+  returned: O(state=present), or when instances are not as they must be
+  type: dict
+  contains:
+    compliant:
+      description: Whether every instance was seen and is as it must be.
+      type: bool
+    findings:
+      description: What is not as it must be.
+      type: list
+      elements: dict
+      contains:
+        instance:
+          description: The instance's id.
+          type: str
+        rule:
+          description: The rule that is broken.
+          type: str
+        found:
+          description: What it is. A volume stands under its id.
+          type: raw
+        wanted:
+          description: What it must be.
+          type: raw
+    instances:
+      description:
+        - By id, the instance's C(group), C(image_id), C(instance_profile), C(launch_template) with C(id) and C(version),
+          C(metadata_options), C(ebs_optimized), C(monitoring), C(public_addresses), C(subnet_id), and its C(volumes) with C(id),
+          C(device), C(encrypted), C(kms_key_id), C(type), C(size), C(iops) and C(throughput).
+      type: dict
+    subnets:
+      description: By id, whether the subnet is C(private), its C(route_table_id) and C(association), and C(internet_routes).
+      type: dict
+    unproved:
+      description: Instances of which EC2 did not show everything.
+      type: list
+      elements: str
+  sample:
+    compliant: true
+    findings: []
+    instances:
+      i-0123456789abcdef0:
+        group: gpu-fleet
+        metadata_options: {http_tokens: required, hop_limit: 1}
+        public_addresses: []
+        volumes:
+          - id: vol-0123456789abcdef0
+            encrypted: true
+            kms_key_id: arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef
+            type: gp3
+            iops: 3000
+            throughput: 125
+    subnets:
+      subnet-0123456789abcdef0: {private: true, route_table_id: rtb-0123456789abcdef0, association: explicit, internet_routes: {}}
+    unproved: []
 failures:
   description: The launches that fail, as in RV(reasons).
   returned: when waiting for instances failed
@@ -1044,6 +1116,11 @@ subnet_ids:
   type: list
   elements: str
   sample: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]
+violations:
+  description: What is not as it must be, as in RV(evidence).
+  returned: when instances are not as they must be
+  type: list
+  elements: dict
 """
 
 import zoneinfo
@@ -1060,6 +1137,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import A
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes import EXISTS
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes import apply_absent
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes import apply_plan
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_proof import hold
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_proof import prove
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import read_fleet
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import settle_fleet
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import with_extras
@@ -1081,6 +1160,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import whole_fleet
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import ON_DEMAND_STRATEGIES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import SPOT_STRATEGIES
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_evidence import VIOLATIONS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_evidence import VIOLATIONS_FAIL
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_extras import LIFECYCLE_HOOKS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import NOTIFICATION_TYPES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import RESULTS
@@ -1231,6 +1312,8 @@ ARGUMENTS = {
     "cost_center": {"type": "str"},
     "project": {"type": "str"},
     "tags": {"type": "dict"},
+    "prove": {"type": "bool"},
+    "violations": {"type": "str", "choices": list(VIOLATIONS), "default": VIOLATIONS_FAIL},
     "wait": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 600},
     "give_up_after": {"type": "int", "default": 120},
@@ -1303,6 +1386,7 @@ def foretell(module: AnsibleAWSModule, fleet: Fleet) -> dict[str, Any]:
     return {
         **report(module, fleet.name, fleet.changes, fleet.before, after),
         **describe(fleet.name, fleet.current, after),
+        "evidence": None,
         "reasons": [],
         "refresh": None,
     }
@@ -1329,7 +1413,7 @@ def carry_out(module: AnsibleAWSModule, clients: Clients, fleet: Fleet) -> set[s
     return known
 
 
-def conclude(module: AnsibleAWSModule, clients: Clients, fleet: Fleet, known: set[str]) -> dict[str, Any]:
+def conclude(module: AnsibleAWSModule, clients: Clients, fleet: Fleet, seen: set[str]) -> dict[str, Any]:
     """Wait, if that was asked for, and tell what stands."""
     params, name, current = fleet.params, fleet.name, fleet.current
     refresh = fleet_refresh.to_follow(current["refreshes"], fleet.changes)
@@ -1340,17 +1424,27 @@ def conclude(module: AnsibleAWSModule, clients: Clients, fleet: Fleet, known: se
             refresh = follow_refresh(client, name, refresh["InstanceRefreshId"], params["wait_timeout"], PACE)
             # It may have brought the configuration that it was started with.
             current = with_extras(clients, name, read_fleet(clients, name), fleet.wanted)
-        current["group"] = wait_ready(clients("autoscaling"), name, known, *limits, PACE)
+        current["group"] = wait_ready(clients("autoscaling"), name, seen, *limits, PACE)
     after = fleet_plan.view(current)
     reasons = []
     if missing(current["group"]):
         reasons = standing_failures(autoscaling.describe_activities(clients("autoscaling"), name))
-    return {
+    evidence = None
+    if params["wait"] if params["prove"] is None else params["prove"]:
+        in_force = current["in_force"]
+        known = {(in_force["id"], str(in_force["number"])): in_force["data"]}
+        public = params["allow_public_subnets"]
+        evidence = prove(clients, [current["group"]], known=known, subnets=True, public_subnets=public)
+    result = {
         **report(module, name, fleet.changes, fleet.before, after),
         **describe(name, current, after),
+        "evidence": evidence,
         "reasons": [failure.public() for failure in reasons],
         "refresh": fleet_refresh.view(refresh),
     }
+    if evidence and params["violations"] == VIOLATIONS_FAIL:
+        hold(evidence, result)
+    return result
 
 
 def plan(

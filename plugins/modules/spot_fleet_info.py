@@ -14,7 +14,8 @@ description:
   - Reads Auto Scaling groups, their instances and their failed launches, and an ECS service on request.
   - Says in sentences why a fleet is not as wanted.
   - Needs the IAM actions C(autoscaling:DescribeAutoScalingGroups), C(autoscaling:DescribeScalingActivities) and
-    C(ec2:DescribeInstances), and C(ecs:DescribeServices) with O(service).
+    C(ec2:DescribeInstances), C(ecs:DescribeServices) with O(service), and C(ec2:DescribeVolumes),
+    C(ec2:DescribeLaunchTemplateVersions) and C(ec2:DescribeRouteTables) with O(prove).
 author:
   - Ethereal Spot contributors (@ethereal-spot)
 options:
@@ -40,6 +41,17 @@ options:
     description:
       - The name of an ECS service in O(cluster) to read, too.
     type: str
+  prove:
+    description:
+      - Read back what the instances really are, and return it as RV(evidence), by the rules of
+        O(ethereal.spot.spot_asg#module:prove).
+    type: bool
+    default: false
+  allow_public_subnets:
+    description:
+      - Find nothing wrong with subnets that have a route to an internet gateway.
+    type: bool
+    default: false
 seealso:
   - module: ethereal.spot.spot_asg
   - module: ethereal.spot.spot_placement
@@ -60,6 +72,13 @@ EXAMPLES = r"""
     service: llm-us-east-1
   register: fleet
 
+- name: Keep for auditors what its instances are
+  ethereal.spot.spot_fleet_info:
+    region: us-east-1
+    prefix: llm
+    prove: true
+  register: proved
+
 - name: Say why it is not as wanted
   ansible.builtin.debug:
     var: fleet.why
@@ -71,6 +90,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+evidence:
+  description:
+    - What the instances of all groups are, as RV(ethereal.spot.spot_asg#module:evidence). Null without O(prove).
+  returned: success
+  type: dict
 fleets:
   description: The groups, in the order of O(names), or by name.
   returned: success
@@ -199,6 +223,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscaling
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ec2
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ecs
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_proof import prove
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_status
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
@@ -214,6 +239,8 @@ ARGUMENTS = {
     "failures_within": {"type": "int", "default": 60},
     "cluster": {"type": "str"},
     "service": {"type": "str"},
+    "prove": {"type": "bool", "default": False},
+    "allow_public_subnets": {"type": "bool", "default": False},
 }
 
 
@@ -254,7 +281,11 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
         answer = ecs.describe_service(clients("ecs"), params["cluster"], params["service"])
         service = fleet_status.service_view(answer) if answer else None
         why += fleet_status.why_service(params["service"], service)
-    return {"changed": False, "fleets": fleets, "service": service, "why": why}
+    evidence = None
+    if params["prove"]:
+        public = params["allow_public_subnets"]
+        evidence = prove(clients, groups, described=described, subnets=True, public_subnets=public)
+    return {"changed": False, "evidence": evidence, "fleets": fleets, "service": service, "why": why}
 
 
 def main() -> None:

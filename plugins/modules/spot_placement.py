@@ -21,8 +21,8 @@ description:
   - A run that was interrupted is completed by the next with the same options.
   - Needs the IAM actions C(autoscaling:DescribeAutoScalingGroups), C(autoscaling:DescribeScalingActivities),
     C(ec2:DescribeInstances), C(ecs:DescribeServices), C(ecs:DescribeTaskDefinition), C(ecs:ListTasks),
-    C(ecs:DescribeTasks) and C(ecs:DescribeContainerInstances) to look; C(autoscaling:SetDesiredCapacity) and
-    C(ecs:UpdateService) to scale.
+    C(ecs:DescribeTasks) and C(ecs:DescribeContainerInstances) to look, C(ec2:DescribeVolumes) and
+    C(ec2:DescribeLaunchTemplateVersions) with O(prove); C(autoscaling:SetDesiredCapacity) and C(ecs:UpdateService) to scale.
 author:
   - Ethereal Spot contributors (@ethereal-spot)
 options:
@@ -70,6 +70,20 @@ options:
       - Fail after this many seconds if launches failed repeatedly and none succeeded.
     type: int
     default: 120
+  prove:
+    description:
+      - Read back what the instances really are, and return it as RV(evidence), by the rules of
+        O(ethereal.spot.spot_asg#module:prove), but for those of subnets.
+      - Costs nothing while there are no instances, else one call for volumes and one for each launch template version in use.
+    type: bool
+    default: false
+  violations:
+    description:
+      - What happens with O(prove) if instances are not as they must be. V(fail) fails the module, once the place is as wanted;
+        V(report) only returns it.
+    type: str
+    choices: [fail, report]
+    default: fail
 notes:
   - In check mode, missing groups and a missing service count as empty. In a real run they are an error.
 seealso:
@@ -169,6 +183,10 @@ changes:
   sample:
     - {kind: set_desired_capacity, what: llm-us-east-1, before: 0, after: 2}
     - {kind: set_desired_count, what: llm-us-east-1, before: 0, after: 2}
+evidence:
+  description: What the instances are, as RV(ethereal.spot.spot_asg#module:evidence).
+  returned: with O(prove), but for check mode
+  type: dict
 failures:
   description:
     - Failed launches that no successful one has followed, as RV(ethereal.spot.spot_asg#module:reasons), with their C(group)
@@ -234,6 +252,11 @@ stopped_tasks:
   returned: when waiting failed
   type: list
   elements: dict
+violations:
+  description: What is not as it must be, as the findings of RV(ethereal.spot.spot_asg#module:evidence).
+  returned: when instances are not as they must be
+  type: list
+  elements: dict
 tasks:
   description: The tasks of the service.
   returned: success
@@ -275,6 +298,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_proof import hold
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.place import Place
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
@@ -283,6 +307,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import check_fleet_name
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_evidence import VIOLATIONS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_evidence import VIOLATIONS_FAIL
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
@@ -295,6 +321,8 @@ ARGUMENTS = {
     "on_demand": {"type": "int", "default": 0},
     "cluster": {"type": "str"},
     "service": {"type": "str"},
+    "prove": {"type": "bool", "default": False},
+    "violations": {"type": "str", "choices": list(VIOLATIONS), "default": VIOLATIONS_FAIL},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 900},
     "give_up_after": {"type": "int", "default": 120},
@@ -340,7 +368,11 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
         raise
     seconds = round(place.elapsed(), 1) if changes and params["wait"] else None
     after = placement.current_counts(wanted, seen)
-    return {**result, **report(module, before, after), **place.describe(seen), "seconds": seconds}
+    told = place.describe(seen, proved=params["prove"])
+    result = {**result, **report(module, before, after), **told, "seconds": seconds}
+    if params["prove"] and params["violations"] == VIOLATIONS_FAIL:
+        hold(result["evidence"], result)
+    return result
 
 
 def report(module: AnsibleAWSModule, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

@@ -99,6 +99,16 @@ def describe_instances(client: Any, instance_ids: list[str]) -> list[dict[str, A
     return found
 
 
+@translated("describe the instances' volumes")
+def describe_volumes(client: Any, instance_ids: list[str]) -> list[dict[str, Any]]:
+    """All volumes that are attached to the instances."""
+    found = []
+    for start in range(0, len(instance_ids), BATCH):
+        filters = {"attachment.instance-id": instance_ids[start : start + BATCH]}
+        found.extend(_filtered(client, "describe_volumes", "Volumes", filters))
+    return found
+
+
 @translated("tag the launch template")
 def create_tags(client: Any, resource_id: str, tags: dict[str, str]) -> None:
     client.create_tags(

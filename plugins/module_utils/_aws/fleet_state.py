@@ -24,6 +24,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_extras as extras
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_facts
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_reservations
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_subnets
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import touches_template
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_plan import remembered_parameter
@@ -199,7 +200,7 @@ def _check_surroundings(
         vpc_id, zones = fleet_facts.check_subnets(fleet["subnet_ids"], found, region)
         if new_subnets and not allow_public_subnets:
             tables = ec2.describe_route_tables(clients("ec2"), vpc_id)
-            fleet_facts.check_private(fleet["subnet_ids"], tables)
+            fleet_subnets.check_private(fleet["subnet_ids"], tables)
         if (new_subnets or new_groups or new_efa) and not is_unknown(fleet["security_group_ids"]):
             groups = ec2.describe_security_groups(clients("ec2"), fleet["security_group_ids"])
             fleet_facts.check_security_groups(fleet["security_group_ids"], groups, vpc_id, region)

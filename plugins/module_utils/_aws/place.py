@@ -16,6 +16,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscal
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ec2
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ecs
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import waiters
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_proof import prove
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import known_activities
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import wait_ready
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import activities as launches
@@ -134,8 +135,8 @@ class Place:
             raise self._failure(seen, activities, "; ".join(placement.lacks(self._wanted, seen)))
         return seen
 
-    def describe(self, seen: dict[str, Any]) -> dict[str, Any]:
-        """Instances of both groups, and the service's tasks, for results."""
+    def describe(self, seen: dict[str, Any], *, proved: bool = False) -> dict[str, Any]:
+        """Instances of both groups, and the service's tasks, for results; with `proved`, the evidence on the instances too."""
         ids = [member["InstanceId"] for group in seen["groups"].values() for member in group.get("Instances", [])]
         described = ec2.describe_instances(self._clients("ec2"), ids)
         instances = [
@@ -143,7 +144,10 @@ class Place:
             for name, group in sorted(seen["groups"].items())
             for view in instance_views(group, described)
         ]
-        return {"instances": instances, "tasks": placement.task_views(seen, described)}
+        result = {"instances": instances, "tasks": placement.task_views(seen, described)}
+        if proved:
+            result["evidence"] = prove(self._clients, list(seen["groups"].values()), described=described)
+        return result
 
     def _failure(
         self, seen: dict[str, Any], activities: dict[str, list[dict[str, Any]]], what: str

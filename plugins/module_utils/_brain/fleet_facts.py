@@ -10,8 +10,6 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 
-ANYWHERE = ("0.0.0.0/0", "::/0")
-
 
 def check_subnets(wanted: list[str], subnets: list[dict[str, Any]], region: str) -> tuple[str, list[str]]:
     """The one VPC of the subnets, and their zones."""
@@ -24,24 +22,6 @@ def check_subnets(wanted: list[str], subnets: list[dict[str, Any]], region: str)
         if found[subnet_id]["VpcId"] != vpc_id:
             raise InputError("subnet_ids", subnet_id, f"is in {found[subnet_id]['VpcId']}, {wanted[0]} is in {vpc_id}")
     return vpc_id, sorted({found[subnet_id]["AvailabilityZone"] for subnet_id in wanted})
-
-
-def check_private(wanted: list[str], route_tables: list[dict[str, Any]]) -> None:
-    """No subnet routes everything to an internet gateway; `route_tables` are those of the subnets' VPC."""
-    main: dict[str, Any] = {}
-    explicit: dict[str, dict[str, Any]] = {}
-    for table in route_tables:
-        for association in table.get("Associations", []):
-            if association.get("Main"):
-                main = table
-            if association.get("SubnetId"):
-                explicit[association["SubnetId"]] = table
-    for subnet_id in wanted:
-        for route in explicit.get(subnet_id, main).get("Routes", []):
-            target = route.get("DestinationCidrBlock") or route.get("DestinationIpv6CidrBlock")
-            if target in ANYWHERE and str(route.get("GatewayId", "")).startswith("igw-"):
-                rule = f"routes {target} to {route['GatewayId']}: public; set allow_public_subnets to accept"
-                raise InputError("subnet_ids", subnet_id, rule)
 
 
 def check_security_groups(wanted: list[str], groups: list[dict[str, Any]], vpc_id: str, region: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_evidence import sentence
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.table import NONE
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.table import table
 
@@ -93,7 +94,12 @@ def _stacks(stacks: dict[str, dict[str, Any]]) -> str:
 
 
 def _remarks(place: dict[str, Any]) -> list[str]:
-    remarks = list(place["fleet"]["why"]) if place["fleet"] else []
+    remarks = []
+    if place["fleet"]:
+        evidence = place["fleet"].get("evidence") or {"findings": [], "unproved": []}
+        remarks += place["fleet"]["why"]
+        remarks += [sentence([finding]) for finding in evidence["findings"]]
+        remarks += [f"{name} could not be seen whole" for name in evidence["unproved"]]
     for stack in place["stacks"].values():
         remarks += [
             f"drift in {stack['name']}: {item['resource']} ({item['type']}) {item['status']}" for item in stack["drift"]

@@ -23,6 +23,7 @@ from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.responses import ActionResult
 from moto.core.responses import EmptyResult
 from moto.ec2.exceptions import InvalidLaunchTemplateVersionNotFound
+from moto.ec2.models.instances import MetadataOptions
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.launch_templates import LaunchTemplateVersion
 from moto.ec2.responses.launch_templates import LaunchTemplates
@@ -148,6 +149,25 @@ def remember_launch(member: Any) -> None:
     }
     overrides = ((group.mixed_instances_policy or {}).get("LaunchTemplate") or {}).get("Overrides") or [{}]
     member.instance_type = overrides[0].get("InstanceType") or member.instance_type
+    shape_instance(member.instance, template.get_version(group.launch_template_version).data)
+
+
+def shape_instance(instance: Any, data: dict[str, Any]) -> None:
+    """What the launch template says of an instance: moto leaves it out of launches by groups."""
+    profile = data.get("IamInstanceProfile") or {}
+    instance.image_id = data.get("ImageId") or instance.image_id
+    if profile:
+        arn = profile.get("Arn") or f"arn:aws:iam::{instance.owner_id}:instance-profile/{profile['Name']}"
+        instance.iam_instance_profile = {"Arn": arn, "Id": "AIPAEXAMPLEEXAMPLE123"}
+    instance.ebs_optimized = bool(data.get("EbsOptimized"))
+    instance.monitoring_state = "enabled" if (data.get("Monitoring") or {}).get("Enabled") else "disabled"
+    instance.metadata_options = MetadataOptions(data.get("MetadataOptions"))
+    # moto gives every instance a root of its own, and leaves it attached where the template has one of that name.
+    volumes = instance.ec2_backend.volumes
+    kept = {mapping.volume_id for mapping in instance.block_device_mapping.values()}
+    for volume in list(volumes.values()):
+        if volume.attachment and volume.attachment.instance.id == instance.id and volume.id not in kept:
+            del volumes[volume.id]
 
 
 def keep_hook(backend: AutoScalingBackend, group_name: str, params: dict[str, Any]) -> None:

@@ -274,6 +274,57 @@ def test_up_and_again_and_down(cloud: Cloud, run: Callable[..., Any]) -> None:
     assert not run(spot=0).changed
 
 
+SOUND = {
+    "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeId": "vol-1"}}],
+    "EbsOptimized": True,
+    "MetadataOptions": {"HttpTokens": "required"},
+    "Monitoring": {"State": "enabled"},
+}
+
+
+@pytest.fixture
+def volume(cloud: Cloud, recorder: Any) -> dict[str, Any]:
+    """The volume of the place's first instance, which is as it must be in all else."""
+
+    def instances(params: dict[str, Any], region: str) -> dict[str, Any]:
+        answer = cloud.answer_ec2_DescribeInstances(params, region)
+        answer["Reservations"][0]["Instances"] = [{**item, **SOUND} for item in answer["Reservations"][0]["Instances"]]
+        return answer
+
+    attachments = [{"Device": "/dev/xvda", "InstanceId": f"i-{1:017x}"}]
+    made = {"Attachments": attachments, "Encrypted": True, "KmsKeyId": "key", "VolumeId": "vol-1"}
+    recorder.answer("ec2", "DescribeInstances", instances)
+    recorder.answer("ec2", "DescribeVolumes", lambda params, region: {"Volumes": [made]})
+    return made
+
+
+def test_proves_what_it_launched(run: Callable[..., Any], volume: dict[str, Any]) -> None:
+    assert "DescribeVolumes" not in run(spot=0, prove=True).operations()
+    made = run(spot=1, prove=True)
+    assert not made.failed, made["msg"]
+    assert made["evidence"]["compliant"]
+    assert [item["id"] for item in made["evidence"]["instances"][f"i-{1:017x}"]["volumes"]] == ["vol-1"]
+    without = run(spot=1)
+    assert "evidence" not in without
+    proved = run(spot=1, prove=True).operations()
+    proved.remove("DescribeVolumes")
+    assert proved == without.operations()
+
+
+def test_fails_once_it_serves_on_what_is_not_as_it_must_be(run: Callable[..., Any], volume: dict[str, Any]) -> None:
+    volume["Encrypted"] = False
+    failed = run(spot=1, prove=True)
+    assert failed.failed
+    assert "volume_encryption is {'vol-1': False}, must be True" in failed["msg"]
+    assert failed["violations"] == failed["evidence"]["findings"]
+    assert failed["after"] == {"spot": 1, "on_demand": 0, "tasks": 1}
+    assert failed["failures"] == []
+    assert len(failed["tasks"]) == 1
+    told = run(spot=1, prove=True, violations="report")
+    assert not told.failed
+    assert told["evidence"]["findings"] == failed["violations"]
+
+
 def test_second_run_verifies_health(cloud: Cloud, run: Callable[..., Any]) -> None:
     run(spot=1)
     cloud.unhealthy = True

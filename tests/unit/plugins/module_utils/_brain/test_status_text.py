@@ -108,3 +108,11 @@ def test_where_launches_fail_is_told_last() -> None:
         "launches fail in us-west-2a g5.xlarge spot: no capacity",
         "launches fail in eu-west-1: denied",
     ]
+
+
+def test_what_instances_are_not_is_told() -> None:
+    found = {"instance": "i-1", "rule": "volume_encryption", "found": {"vol-1": False}, "wanted": True}
+    serving = {**fleet(group(1, ("a", "g5.xlarge"))), "evidence": {"findings": [found], "unproved": ["i-2"]}}
+    lines = status_lines({"prefix": "llm", "state": STATE, "places": [worker("us-west-2", "us-west-2", serving)]})
+    assert "us-west-2: i-1: volume_encryption is {'vol-1': False}, must be True" in lines
+    assert "us-west-2: i-2 could not be seen whole" in lines
