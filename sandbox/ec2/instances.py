@@ -38,6 +38,7 @@ NEEDS = [
     "moto.ec2.models.iam_instance_profile.IamInstanceProfileAssociation",
     "moto.ec2.models.EC2Backend.run_instances",
     "moto.ec2.models.EC2Backend._get_template_from_args",
+    "moto.ec2.models.EC2Backend.modify_instance_metadata_options",
     "moto.ec2.models.amis.Ami.block_device_mappings",
     "moto.ec2.models.instances.Instance.terminate",
     "moto.ec2.models.instances.MetadataOptions",
@@ -99,6 +100,9 @@ class Instances:
         utils.filter_dict_attribute_mapping.update(_MORE_FILTERS)
         EC2Backend.run_instances = run_instances
         Instance.terminate = lambda instance: owner.terminate(instance, USER_SHUTDOWN)
+        EC2Backend.modify_instance_metadata_options = _keeping_metadata_options(
+            EC2Backend.modify_instance_metadata_options
+        )
         amis.Ami.block_device_mappings = property(_image_devices)
 
     def run(self, backend: Any, image_id: Any, count: int, user_data: Any, names: list[str], options: dict) -> Any:
@@ -212,6 +216,27 @@ class Instances:
             {"instance-id": instance.id, "state": state},
             [instance_arn(self._context.account, region, instance.id)],
         )
+
+
+def _keeping_metadata_options(genuine: Callable[..., Any]) -> Callable[..., Any]:
+    """What a request leaves out stays (EC2 API reference, ModifyInstanceMetadataOptions); moto takes the default for it."""
+    attributes = {
+        "http_tokens": "http_tokens",
+        "hop_limit": "http_put_response_hop_limit",
+        "http_endpoint": "http_endpoint",
+        "http_protocol": "http_protocol_ipv6",
+        "metadata_tags": "instance_metadata_tags",
+    }
+
+    def modify(backend: Any, instance_id: str, **given: Any) -> Any:
+        before = backend.get_instance(instance_id).metadata_options
+        made = genuine(backend, instance_id, **given)
+        for argument, attribute in attributes.items():
+            if given.get(argument) is None:
+                setattr(made, attribute, getattr(before, attribute))
+        return made
+
+    return modify
 
 
 def instance_arn(account: str, region: str, instance_id: str) -> str:

@@ -200,10 +200,16 @@ def test_a_recorded_placement_stays_whatever_the_market_says(account, first):
     assert not [call for call in again.calls if call["action"] == "GetSpotPlacementScores"]
 
 
-def test_status_reads_only_and_names_every_place(account, first):
-    status = account.play("status")
+def test_status_reads_only_and_names_every_place(account, first, tmp_path):
+    written = tmp_path / "evidence.json"
+    status = account.play("status", "-e", f"evidence_file={written}")
     assert status.mutating == []
     assert all(place in status.output for place in (HUB, BEST, OTHER))
+    evidence = json.loads(written.read_text())
+    assert {place: (len(seen["instances"]), seen["compliant"]) for place, seen in evidence.items()} == {
+        BEST: (1, True),
+        OTHER: (0, True),
+    }
 
 
 def _remembered(account: Account) -> dict[str, str]:

@@ -229,3 +229,12 @@ def test_a_volume_outlives_its_instance_where_the_mapping_says_so(fleet: Fleet) 
     fleet.ec2.terminate_instances(InstanceIds=[made])
     left = eventually(lambda: fleet.ec2.describe_volumes()["Volumes"], lambda found: len(found) == 1)
     assert (left[0]["Size"], left[0]["State"]) == (20, "available")
+
+
+def test_what_is_not_said_of_metadata_options_stays(fleet: Fleet) -> None:
+    """EC2 API reference, ModifyInstanceMetadataOptions."""
+    options = {"HttpTokens": "required", "HttpPutResponseHopLimit": 3, "InstanceMetadataTags": "enabled"}
+    made = from_template(fleet, MetadataOptions=options)["InstanceId"]
+    fleet.ec2.modify_instance_metadata_options(InstanceId=made, HttpTokens="optional")
+    shown = fleet.instance(made)["MetadataOptions"]
+    assert {name: shown[name] for name in options} == {**options, "HttpTokens": "optional"}
