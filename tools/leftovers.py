@@ -61,7 +61,10 @@ REGIONAL = {
     "secretsmanager": [("list_secrets", "SecretList", "ARN")],
     "sns": [("list_topics", "Topics", "TopicArn")],
     "sqs": [("list_queues", "QueueUrls", None)],
-    "ssm": [("describe_parameters", "Parameters", "Name")],
+    "ssm": [
+        ("describe_parameters", "Parameters", "Name"),
+        ("list_associations", "Associations", "AssociationName"),
+    ],
     "stepfunctions": [("list_state_machines", "stateMachines", "stateMachineArn")],
 }
 GLOBAL = {

@@ -45,7 +45,7 @@ KINDS = {
     "S3": ("Bucket", "BucketPolicy"),
     "SNS": ("Subscription", "Topic", "TopicPolicy"),
     "SQS": ("Queue", "QueuePolicy"),
-    "SSM": ("Parameter",),
+    "SSM": ("Association", "Parameter"),
     "StepFunctions": ("StateMachine",),
 }
 

@@ -278,10 +278,49 @@ def _kms(action: str, parameters: dict[str, Any]) -> list[str] | None:
 
 
 def _ssm(action: str, parameters: dict[str, Any]) -> list[str] | None:
+    if action.endswith("Association") or parameters.get("ResourceType") == "Association":
+        identifier = parameters.get("AssociationId") or parameters.get("ResourceId") or "*"
+        found = [f"{_own('ssm')}:association/{identifier}"]
+        document = parameters.get("Name")
+        if document and action in ("CreateAssociation", "UpdateAssociation"):
+            found.append(_document(document))
+        return found
     names = _many(parameters.get("Names")) or _many(parameters.get("Path"))
     if not names:
         return None
     return [f"{_own('ssm')}:parameter/{name.strip('/')}" for name in names]
+
+
+def _document(name: str) -> str:
+    """The ARN of a document; AWS's own belong to no account."""
+    if name.startswith("arn:"):
+        return name
+    account = "" if name.startswith("AWS-") else responses.get_account_id()
+    return f"arn:aws:ssm:{responses.get_region()}:{account}:document/{name}"
+
+
+def _monitoring(action: str, parameters: dict[str, Any]) -> list[str] | None:
+    """Dashboards are the account's, of no region (service authorization reference of CloudWatch)."""
+    names = _many(parameters.get("DashboardName")) or _many(parameters.get("DashboardNames"))
+    return [f"arn:aws:cloudwatch::{responses.get_account_id()}:dashboard/{name}" for name in names] or None
+
+
+# What EventBridge's actions call a rule.
+_RULE_MEMBERS = {
+    **dict.fromkeys(("DeleteRule", "DescribeRule", "DisableRule", "EnableRule", "PutRule"), "Name"),
+    **dict.fromkeys(("ListTargetsByRule", "PutTargets", "RemoveTargets"), "Rule"),
+}
+
+
+def _events(action: str, parameters: dict[str, Any]) -> list[str] | None:
+    """A rule of the default bus has no bus in its ARN (service authorization reference of EventBridge)."""
+    if action in ("TagResource", "UntagResource", "ListTagsForResource"):
+        return _many(parameters.get("ResourceARN")) or None
+    name = parameters.get(_RULE_MEMBERS.get(action, ""))
+    if not isinstance(name, str):
+        return None
+    bus = str(parameters.get("EventBusName") or "default").rsplit("/", 1)[-1]
+    return [f"{_own('events')}:rule/{name if bus == 'default' else f'{bus}/{name}'}"]
 
 
 def _iam(action: str, parameters: dict[str, Any]) -> list[str] | None:
@@ -316,6 +355,8 @@ _READERS = {
     "autoscaling": _autoscaling,
     "dynamodb": _dynamodb,
     "ecs": _ecs,
+    "events": _events,
+    "monitoring": _monitoring,
     "cloudformation": _cloudformation,
     "elasticfilesystem": _elasticfilesystem,
     "kms": _kms,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sandbox.context import Context
 from sandbox.mends import account
+from sandbox.mends import associations
 from sandbox.mends import backup
 from sandbox.mends import efs
 from sandbox.mends import eventbridge
@@ -20,7 +21,21 @@ from sandbox.mends import ssm
 from sandbox.mends import stepfunctions
 from sandbox.mends import tagging
 
-_SERVICES = (images, iam, ssm, efs, backup, eventbridge, lambdas, stepfunctions, tagging, quotas, pricing, account)
+_SERVICES = (
+    images,
+    iam,
+    ssm,
+    associations,
+    efs,
+    backup,
+    eventbridge,
+    lambdas,
+    stepfunctions,
+    tagging,
+    quotas,
+    pricing,
+    account,
+)
 
 NEEDS: list[str] = [symbol for service in _SERVICES for symbol in service.NEEDS]
 
@@ -29,3 +44,8 @@ def install(context: Context) -> None:
     """Install the mends of every service."""
     for service in _SERVICES:
         service.install(context)
+
+
+def reset(context: Context) -> None:
+    """Let the services of ours that hold something forget it; ministack empties its own."""
+    associations.reset(context)

@@ -260,8 +260,18 @@ def test_a_place_without_capacity_is_remembered_and_forgotten_once_it_launches(a
     assert (asked.count("TransactGetItems"), asked.count("Query")) == (2, 2)
 
 
-def test_an_update_is_predicted_and_made_once(account, first):
-    update = ("-e", '{"spot_disk_size": 120, "spot_tags": {"owner": "research"}}')
+@pytest.fixture
+def topic(account):
+    """A topic of the same name in every worker's region, as the inventory speaks of it."""
+    topics = [(client := account.client("sns", region), client.create_topic(Name="alerts")) for region in (BEST, OTHER)]
+    yield "arn:aws:sns:{{ spot_region | default(inventory_hostname) }}:123456789012:alerts"
+    for client, made in topics:
+        client.delete_topic(TopicArn=made["TopicArn"])
+
+
+def test_an_update_is_predicted_and_made_once(account, first, topic):
+    wanted = {"spot_disk_size": 120, "spot_tags": {"owner": "research"}, "spot_sns_topic_arn": topic}
+    update = ("-e", json.dumps(wanted))
     check = account.play("site", "--check", *update)
     assert check.mutating == []
     made = account.play("site", *update)

@@ -87,6 +87,7 @@ def region_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
         "ServicePort": 8000,
         "ClientCidr": "10.0.0.0/8",
         "FlowLogs": "true",
+        "TopicArn": stacks.client("sns").create_topic(Name="audit-here")["TopicArn"],
     }
 
 

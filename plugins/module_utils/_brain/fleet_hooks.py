@@ -121,6 +121,11 @@ def late_hooks(hooks: dict[str, Any], fleet: dict[str, Any]) -> list[str]:
     ]
 
 
+def check_topic(value: Any, option: str, region: str) -> str:
+    """The ARN of a standard SNS topic in the region."""
+    return checks.check_regional_arn(value, TOPIC, option, "standard SNS topic", region)
+
+
 def given_notifications(params: dict[str, Any], region: str) -> dict[str, Any] | None:
     """The topic with the events that it shall hear of, None if of none; None altogether if no topic was given."""
     topic, types = params.get("sns_topic_arn"), params.get("notification_types")
@@ -128,7 +133,7 @@ def given_notifications(params: dict[str, Any], region: str) -> dict[str, Any] |
         if types is not None:
             raise InputError("notification_types", types, "needs sns_topic_arn")
         return None
-    checks.check_regional_arn(topic, TOPIC, "sns_topic_arn", "standard SNS topic", region)
+    check_topic(topic, "sns_topic_arn", region)
     wanted = sorted(set(NOTIFICATION_TYPES if types is None else types))
     return {topic: {"NotificationTypes": wanted} if wanted else None}
 

@@ -13,9 +13,11 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import patching
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.ceiling import ceiling
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.prices import check_unit_prices
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import check_topic
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.money import money
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_place
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_prefix
@@ -96,6 +98,12 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_teardown_data": Variable("bool", False, checks.check_boolean),
     "spot_cloudformation_role_arn": Variable("str", None, checks.check_role_arn),
     "spot_log_retention_days": Variable("int", 30, checks.check_retention_days),
+    "spot_patch_operation": Variable("str", "scan", one_of(*patching.OPERATIONS)),
+    "spot_patch_reboot": Variable("bool", False, checks.check_boolean),
+    "spot_patch_schedule": Variable("str", "cron(0 3 ? * SUN *)", patching.check_schedule),
+    "spot_patch_concurrency": Variable("str", "10%", patching.check_concurrency),
+    "spot_sns_topic_arn": Variable("str", None, checks.check_text),
+    "spot_dashboard": Variable("bool", True, checks.check_boolean),
     "spot_wait_timeout": Variable("int", 1200, whole(1, 86_400)),
     "spot_vpc_cidr": Variable("str", "10.42.0.0/16", checks.check_vpc_cidr),
     "spot_vpc_id": Variable("str", None, checks.check_vpc_id),
@@ -233,7 +241,26 @@ def _check_role(place: str, values: Mapping[str, Any], given: Mapping[str, Any])
         checks.check_role_arn(role, "spot_cloudformation_role_arn", region_of(place, values))
 
 
-PLACE_RULES = (_check_name, _check_region_of_name, _check_volume, _check_network, _check_role)
+def _check_topic(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    topic = values.get("spot_sns_topic_arn")
+    if topic is not None:
+        check_topic(topic, "spot_sns_topic_arn", region_of(place, values))
+
+
+def _check_patching(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    if values.get("spot_patch_reboot") and _value(values, "spot_patch_operation") != patching.INSTALL:
+        raise InputError("spot_patch_reboot", True, f"needs spot_patch_operation: {patching.INSTALL}")
+
+
+PLACE_RULES = (
+    _check_name,
+    _check_region_of_name,
+    _check_volume,
+    _check_network,
+    _check_role,
+    _check_topic,
+    _check_patching,
+)
 
 
 def _check_owner(values: Mapping[str, Any], has_hub: bool) -> None:

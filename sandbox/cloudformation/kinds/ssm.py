@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""SSM parameters."""
+"""Systems Manager: parameters, associations."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sandbox.cloudformation.kinds.base import Properties
 from sandbox.cloudformation.kinds.base import first
 from sandbox.cloudformation.kinds.base import gone_is_fine
 from sandbox.cloudformation.kinds.base import request
+from sandbox.cloudformation.kinds.base import same_order
 from sandbox.cloudformation.kinds.base import tag_changes
 from sandbox.cloudformation.kinds.base import tag_list
 from sandbox.cloudformation.kinds.base import tags_like
@@ -61,4 +62,62 @@ class Parameter(Kind):
         return {"Type": properties["Type"], "Value": properties["Value"]}
 
 
-KINDS = (Parameter,)
+class Association(Kind):
+    kind = "AWS::SSM::Association"
+    service = "ssm"
+    given = (
+        "ApplyOnlyAtCronInterval",
+        "AssociationDispatchAssumeRole",
+        "AssociationName",
+        "AutomationTargetParameterName",
+        "CalendarNames",
+        "ComplianceSeverity",
+        "DocumentVersion",
+        "MaxConcurrency",
+        "MaxErrors",
+        "Name",
+        "OutputLocation",
+        "Parameters",
+        "ScheduleExpression",
+        "ScheduleOffset",
+        "SyncCompliance",
+        "Targets",
+    )
+
+    def create(self, call: Call, wanted: Properties) -> str:
+        if "WaitForSuccessTimeoutSeconds" in wanted:
+            raise ValueError("the sandbox runs no association, so it cannot wait for one")
+        ssm = self.api(call)
+        tags = {"Tags": tag_list(wanted["Tags"])} if wanted.get("Tags") else {}
+        made = ssm.create_association(**request(ssm, "create_association", wanted, self.given), **tags)
+        return made["AssociationDescription"]["AssociationId"]
+
+    def update(self, call: Call, physical: str, old: Properties, new: Properties) -> None:
+        ssm = self.api(call)
+        if any(old.get(name) != new.get(name) for name in self.given):
+            ssm.update_association(AssociationId=physical, **request(ssm, "update_association", new, self.given))
+        setting, removing = tag_changes(old.get("Tags"), new.get("Tags"))
+        if removing:
+            ssm.remove_tags_from_resource(ResourceType="Association", ResourceId=physical, TagKeys=removing)
+        if setting:
+            ssm.add_tags_to_resource(ResourceType="Association", ResourceId=physical, Tags=tag_list(setting))
+
+    def delete(self, call: Call, physical: str, properties: Properties) -> None:
+        gone_is_fine(self.api(call).delete_association, AssociationId=physical)
+
+    def read(self, call: Call, physical: str, expected: Properties) -> Properties | None:
+        ssm = self.api(call)
+        answer = gone_is_fine(ssm.describe_association, AssociationId=physical)
+        if answer is None:
+            return None
+        actual = self.shown(answer["AssociationDescription"], self.given)
+        if "Targets" in actual:
+            actual["Targets"] = same_order(actual["Targets"], expected.get("Targets"))
+        tags = ssm.list_tags_for_resource(ResourceType="Association", ResourceId=physical).get("TagList")
+        return {**actual, "Tags": tags_like(tags, expected.get("Tags"))}
+
+    def attributes(self, call: Call, physical: str, properties: Properties) -> dict[str, Any]:
+        return {"AssociationId": physical}
+
+
+KINDS = (Association, Parameter)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -212,6 +213,54 @@ def test_no_value_that_moves_is_owned_by_a_template(load):
     for provider in load("workload").of_kind("AWS::ECS::CapacityProvider").values():
         assert provider["AutoScalingGroupProvider"]["ManagedScaling"] == {"Status": "DISABLED"}
         assert provider["AutoScalingGroupProvider"]["ManagedDraining"] == "ENABLED"
+
+
+def test_patching_reaches_the_instances_of_both_groups_at_its_times_only(load):
+    patching = load("region").only("AWS::SSM::Association")
+    (target,) = patching["Targets"]
+    assert (target["Key"], [resolved(value) for value in target["Values"]]) == (
+        "tag:aws:autoscaling:groupName",
+        [names.group_name("gpu", "oregon"), names.group_name("gpu", "oregon", on_demand=True)],
+    )
+    assert patching["ApplyOnlyAtCronInterval"] is True
+    assert load("region").parameters["PatchReboot"]["Default"] == "NoReboot"
+
+
+def test_notices_are_those_of_ec2(load):
+    rule = load("region").only("AWS::Events::Rule")
+    assert rule["EventPattern"] == {
+        "source": ["aws.ec2"],
+        "detail-type": ["EC2 Spot Instance Interruption Warning", "EC2 Instance Rebalance Recommendation"],
+    }
+    assert len(resolved(rule["Name"])) <= len("gpu-oregon" + names.LONGEST_SUFFIX)
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_dashboard_shows_both_groups(load, tells):
+    """The body, as Fn::Sub makes it, is a dashboard whose metrics are those of the two groups."""
+    region = load("region")
+    text, variables = region.only("AWS::CloudWatch::Dashboard")["DashboardBody"]["Fn::Sub"]
+    name, notices = resolved(variables["Name"]), resolved(variables["Notices"]["Fn::If"][1])
+    text = text.replace("${Name}", name).replace("${Notices}", notices if tells else "")
+    widgets = json.loads(text.replace("${AWS::Region}", "us-west-2"))["widgets"]
+    rule = resolved(region.only("AWS::Events::Rule")["Name"])
+    assert f'"AWS/Events", "TriggeredRules", "RuleName", "{rule}"' in notices
+    assert (rule in text) is tells
+    for group in (name, f"{name}-od"):
+        metrics = [
+            line for widget in widgets[:2] for line in widget["properties"]["metrics"] if widget["properties"]["title"]
+        ]
+        assert [
+            "AWS/AutoScaling",
+            "GroupDesiredCapacity",
+            "AutoScalingGroupName",
+            group,
+            {"label": "desired"},
+        ] in metrics
+        assert f'AutoScalingGroupName="{group}"' in json.dumps(widgets).replace("\\", "")
+    places = [(widget["x"], widget["y"]) for widget in widgets]
+    assert len(set(places)) == len(places)
+    assert all(widget["x"] + widget["width"] <= 24 for widget in widgets)
 
 
 def test_a_region_without_network_is_its_data_alone(load):
