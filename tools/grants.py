@@ -20,6 +20,9 @@ POLICIES = ROOT / "docs/policies"
 # Granted although no run on the sandbox is judged for them: what AWS asks for by itself, with sources in docs/policies/README.md.
 IMPLIED = frozenset(
     {
+        "cloudwatch:ListTagsForResource",
+        "cloudwatch:TagResource",
+        "cloudwatch:UntagResource",
         "ec2:ModifyVpcEndpoint",
         "ecs:TagResource",
         "ecs:UntagResource",
@@ -28,6 +31,8 @@ IMPLIED = frozenset(
         "elasticfilesystem:UntagResource",
         "dynamodb:DeleteItem",
         "dynamodb:UntagResource",
+        "events:TagResource",
+        "events:UntagResource",
         "iam:CreateServiceLinkedRole",
         "iam:TagRole",
         "iam:UntagRole",

@@ -192,6 +192,17 @@ options:
       - V(false) leaves such a group alone, with O(state=absent) too.
     type: bool
     default: false
+  on_demand_fallback_max:
+    description:
+      - How many instances of O(on_demand_group) may stand in for spot instances at most, in the unit of the group's sizes. The
+        group belongs to this module then, O(capacity_owner=playbook), whoever owns the spot group.
+      - A run that finds instances missing, and launches that failed last for want of spot capacity, brings the on-demand group
+        to what is missing, up to this bound. It stays so while anything is missing, and is emptied by the first run that finds
+        nothing missing. While launches are only under way nothing changes.
+      - A quota, a price ceiling, a denial or a mistake is no want of capacity, and no reason to buy on demand.
+      - Nothing watches between two runs. A run on a schedule or by an alarm is as often as the fallback is looked at.
+      - V(0) empties the group. Without this option the group's size stays.
+    type: int
   spot_strategy:
     description:
       - How spot pools are chosen. V(price-capacity-optimized) if the fleet is created without.
@@ -1137,6 +1148,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import A
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes import EXISTS
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes import apply_absent
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes import apply_plan
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_fallback import size_of_stand_in
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_proof import hold
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_proof import prove
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import read_fleet
@@ -1148,6 +1160,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait impo
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import wait_ready
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import wait_group_gone
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_fallback
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_plan
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_refresh
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_twin
@@ -1155,6 +1168,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.activities import standing_failures
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import OWNERS
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import PLACEMENT
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import check_fleet_name
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import given_fleet
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import whole_fleet
@@ -1279,6 +1293,7 @@ ARGUMENTS = {
     "on_demand_percentage_above_base": {"type": "int"},
     "on_demand_only": {"type": "bool", "default": False},
     "on_demand_group": {"type": "bool", "default": False},
+    "on_demand_fallback_max": {"type": "int"},
     "spot_strategy": {"type": "str", "choices": list(SPOT_STRATEGIES)},
     "spot_instance_pools": {"type": "int"},
     "spot_max_price": {"type": "str"},
@@ -1366,16 +1381,32 @@ def ensure_present(module: AnsibleAWSModule, clients: Clients, groups: list[dict
     # Reads the controller's time zone database, which most runs need not.
     zones = zoneinfo.available_timezones() if module.params["scheduled_actions"] else ()
     # Every group's options are checked before anything of any is changed.
-    fleets = []
+    fleets: list[Fleet] = []
+    bound = fleet_fallback.given_bound(module.params)
     for params in groups:
         given = given_fleet(params, module.region, check_mode=module.check_mode, now=now, zones=zones)
         current = read_fleet(clients, params["name"])
+        if fleets and bound is not None:
+            given = with_fallback(clients, fleets[0], given, current, bound)
         changes, wanted, data, current = plan(module, clients, params, given, current)
         fleets.append(Fleet(params, given, current, wanted, data, changes, fleet_plan.view(current)))
     if module.check_mode:
         return [foretell(module, fleet) for fleet in fleets]
     known = [carry_out(module, clients, fleet) for fleet in fleets]
     return [conclude(module, clients, fleet, seen) for fleet, seen in zip(fleets, known, strict=True)]
+
+
+def with_fallback(
+    clients: Clients, fleet: Fleet, given: dict[str, Any], current: dict[str, Any], bound: int
+) -> dict[str, Any]:
+    """The on-demand group's options with the size that the fleet's lack of spot instances asks for."""
+    owner, group = fleet.wanted["capacity_owner"], current["group"]
+    fleet_fallback.check_bound(bound, owner, given, group)
+    if owner == PLACEMENT:
+        return given
+    desired = fleet.wanted["desired_capacity"]
+    size = size_of_stand_in(clients("autoscaling"), fleet.current["group"], desired, group, bound)
+    return fleet_fallback.owned(given, size)
 
 
 def foretell(module: AnsibleAWSModule, fleet: Fleet) -> dict[str, Any]:

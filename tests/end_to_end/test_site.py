@@ -270,7 +270,8 @@ def topic(account):
 
 
 def test_an_update_is_predicted_and_made_once(account, first, topic):
-    wanted = {"spot_disk_size": 120, "spot_tags": {"owner": "research"}, "spot_sns_topic_arn": topic}
+    more = {"spot_sns_topic_arn": topic, "spot_patch_operation": "install"}
+    wanted = {"spot_disk_size": 120, "spot_tags": {"owner": "research"}, **more}
     update = ("-e", json.dumps(wanted))
     check = account.play("site", "--check", *update)
     assert check.mutating == []

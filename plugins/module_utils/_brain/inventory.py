@@ -121,6 +121,7 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_desired_capacity": Variable("int", None, whole(0)),
     "spot_on_demand_base": Variable("int", None, whole(0)),
     "spot_on_demand_percentage_above_base": Variable("int", None, whole(0, 100)),
+    "spot_on_demand_fallback_max": Variable("int", 0, whole(0)),
     "spot_container_image": Variable("str", None, checks.check_container_image),
     "spot_container_gpus": Variable("int", 1, whole(0)),
     "spot_container_memory": Variable("int", 4096, whole(128)),
@@ -276,6 +277,7 @@ def _check_sizes_of_placement(values: Mapping[str, Any], has_hub: bool) -> None:
             "spot_on_demand_base",
             "spot_on_demand_percentage_above_base",
             "spot_desired_capacity",
+            "spot_on_demand_fallback_max",
         ):
             if values.get(name):
                 raise InputError(name, values[name], "must be 0 or left out while spot_capacity_owner is placement")
@@ -283,7 +285,13 @@ def _check_sizes_of_placement(values: Mapping[str, Any], has_hub: bool) -> None:
 
 def _check_sizes(values: Mapping[str, Any], has_hub: bool) -> None:
     largest = values.get("spot_max_size")
-    for name in ("spot_min_size", "spot_desired_capacity", "spot_on_demand_base", "spot_replicas"):
+    for name in (
+        "spot_min_size",
+        "spot_desired_capacity",
+        "spot_on_demand_base",
+        "spot_on_demand_fallback_max",
+        "spot_replicas",
+    ):
         if largest is not None and values.get(name, 0) > largest:
             raise InputError(name, values[name], f"is more than spot_max_size ({largest})")
     desired, smallest = values.get("spot_desired_capacity"), values.get("spot_min_size", 0)

@@ -55,6 +55,7 @@ COMPLETE = {
     "spot_desired_capacity": 2,
     "spot_on_demand_base": 1,
     "spot_on_demand_percentage_above_base": 50,
+    "spot_on_demand_fallback_max": 2,
     "spot_container_image": "nginx:1",
     "spot_container_gpus": 1,
     "spot_container_memory": 1024,
@@ -177,6 +178,12 @@ def test_the_playbooks_read_known_variables_with_the_same_defaults():
         (
             {"spot_on_demand_percentage_above_base": 25},
             "spot_on_demand_percentage_above_base: 25 must be 0 or left out while",
+        ),
+        ({"spot_on_demand_fallback_max": -1}, "spot_on_demand_fallback_max: -1 must be a whole number of at least 0"),
+        ({"spot_on_demand_fallback_max": 1}, "spot_on_demand_fallback_max: 1 must be 0 or left out while"),
+        (
+            {"spot_capacity_owner": "playbook", "spot_on_demand_fallback_max": 5, "spot_max_size": 4},
+            "spot_on_demand_fallback_max: 5 is more than spot_max_size (4)",
         ),
         ({"spot_max_size": 1, "spot_replicas": 2}, "spot_replicas: 2 is more than spot_max_size (1)"),
         (
