@@ -34,8 +34,9 @@ options:
     description:
       - The places, each with its region, or with a mapping of whatever differs from the options of the module.
       - Such a mapping may hold C(region) (by default the place's name) and each of O(instance_types), O(instances), O(placed),
-        O(on_demand_base), O(on_demand_percentage_above_base), O(disk_size), O(ebs_iops), O(ebs_throughput), O(worker), O(hub),
-        O(network), O(endpoint_zones), O(session_manager), O(nat_gateways), O(alarms) and O(dashboards).
+        O(on_demand_base), O(on_demand_percentage_above_base), O(on_demand_fallback_max), O(created_sizes), O(disk_size), O(ebs_iops),
+        O(ebs_throughput), O(worker), O(hub), O(network), O(endpoint_zones), O(session_manager), O(nat_gateways), O(alarms) and
+        O(dashboards).
     type: dict
     required: true
   instance_types:
@@ -60,6 +61,18 @@ options:
     description: How many percent of the others are on demand, rounded up.
     type: int
     default: 0
+  on_demand_fallback_max:
+    description:
+      - How many on-demand instances may stand in for spot instances. They and their volumes are in what it costs at worst, beside all
+        others, and in neither of the other sums.
+    type: int
+    default: 0
+  created_sizes:
+    description:
+      - Whether a place that does not say O(instances) and O(on_demand_base) itself has those of a fleet that M(ethereal.spot.spot_asg)
+        creates without being told.
+    type: bool
+    default: false
   disk_size:
     description: GiB of an instance's root volume, which is gp3.
     type: int
@@ -384,6 +397,8 @@ COMMON: dict[str, dict[str, Any]] = {
     "placed": {"type": "bool", "default": False},
     "on_demand_base": {"type": "int", "default": 0},
     "on_demand_percentage_above_base": {"type": "int", "default": 0},
+    "on_demand_fallback_max": {"type": "int", "default": 0},
+    "created_sizes": {"type": "bool", "default": False},
     "disk_size": {"type": "int", "default": 100},
     "ebs_iops": {"type": "int", "default": 3000},
     "ebs_throughput": {"type": "int", "default": 125},

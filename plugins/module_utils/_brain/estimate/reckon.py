@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from decimal import ROUND_FLOOR
 from decimal import ROUND_HALF_UP
 from decimal import Decimal
@@ -37,12 +38,15 @@ USAGE = "usage"
 DEPENDS = "not estimated: depends on use"
 SPOT_INSTANCES = "spot instances"
 ON_DEMAND_INSTANCES = "on-demand instances"
+# They and their volumes are in the worst sum alone: nobody plans with them.
+STAND_INS = "on-demand instances that stand in for spot at most"
+STAND_INS_PARTS = "for those that stand in: "
 # To a millionth: finer than any price of a unit, and than what AWS bills.
 PRECISION = Decimal("0.000001")
 # What a worker and a hub are billed for by use, which nobody knows beforehand.
 WORKER_USAGE = (
     "EFS storage, throughput and backups",
-    "logs and Container Insights metrics in CloudWatch",
+    "logs, detailed monitoring and Container Insights metrics in CloudWatch",
     "data through endpoints and between zones",
     "requests to the KMS key",
 )
@@ -106,9 +110,7 @@ class Place:
         """What runs, with all instances on demand."""
         if self.on_demand is None:
             return None
-        rest = _sum(
-            item for item in self.items if item.running and item.name not in (SPOT_INSTANCES, ON_DEMAND_INSTANCES)
-        )
+        rest = _sum(item for item in self.items if item.running and not _is_instances(item.name))
         return rest.plus(self.on_demand)
 
     @property
@@ -119,6 +121,11 @@ class Place:
     def servable(self) -> bool:
         """Whether instances can run there at all."""
         return not any(item.status == NOT_SOLD for item in self.items)
+
+
+def _is_instances(name: str) -> bool:
+    """Whether an item is instances, or comes with those that stand in for others."""
+    return name in (SPOT_INSTANCES, ON_DEMAND_INSTANCES, STAND_INS) or name.startswith(STAND_INS_PARTS)
 
 
 def _sum(items: Iterable[Item]) -> Levels:
@@ -153,8 +160,17 @@ def _place(wish: PlaceWish, known: RegionPrices, given: Mapping[str, Decimal]) -
     on_demand_prices = None if known.on_demand is None else listed
     problem = known.problems.get("on_demand")
     on_demand = _instances(ON_DEMAND_INSTANCES, wish.on_demand, wish, on_demand_prices, problem, prices.PRICE_LIST)
+    stand_ins = [_instances(STAND_INS, wish.stand_ins, wish, on_demand_prices, problem, prices.PRICE_LIST)]
+    if stand_ins[0].status != NOT_SOLD:
+        stand_ins += _volumes(wish, known, given, wish.stand_ins)
     instances = [item for item in (spot, on_demand) if item.quantity]
-    items = [*instances, *_volumes(wish, known, given), *_standing(wish, known, given), *_by_use(wish)]
+    items = [
+        *instances,
+        *_volumes(wish, known, given, wish.running),
+        *(_at_worst(item) for item in stand_ins if item.quantity and item.status != NOT_SOLD),
+        *_standing(wish, known, given),
+        *_by_use(wish),
+    ]
     # Where no instance can run there is no volume either.
     if any(item.status == NOT_SOLD for item in instances):
         items = [item for item in items if item in instances or not item.running]
@@ -197,7 +213,15 @@ def _unit(
     return [Item(name, status, source, quantity, per, levels, running)]
 
 
-def _volumes(wish: PlaceWish, known: RegionPrices, given: Mapping[str, Decimal]) -> list[Item]:
+def _at_worst(item: Item) -> Item:
+    """The item with what it costs at worst, and nothing else."""
+    price = None if item.price is None else Levels(Decimal(0), Decimal(0), item.price.worst)
+    name = item.name if item.name == STAND_INS else STAND_INS_PARTS + item.name
+    return replace(item, name=name, price=price)
+
+
+def _volumes(wish: PlaceWish, known: RegionPrices, given: Mapping[str, Decimal], count: int) -> list[Item]:
+    """The root volumes of so many instances."""
     iops, throughput = wish.ebs_iops - GP3_IOPS[0], wish.ebs_throughput - GP3_THROUGHPUT[0]
     parts = [
         (f"root volumes, {wish.disk_size} GiB of gp3 each", prices.GIB, wish.disk_size),
@@ -205,9 +229,7 @@ def _volumes(wish: PlaceWish, known: RegionPrices, given: Mapping[str, Decimal])
         (f"root volumes' MiB/s above {GP3_THROUGHPUT[0]}", prices.MIBPS, throughput),
     ]
     return [
-        item
-        for name, unit, each in parts
-        for item in _unit(name, unit, wish.running * each, wish, known, given, running=True)
+        item for name, unit, each in parts for item in _unit(name, unit, count * each, wish, known, given, running=True)
     ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import CREATION_SIZES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_place
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import check_region
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import suggestion
@@ -40,6 +41,7 @@ class PlaceWish:
     placed: bool = False
     on_demand_base: int = 0
     on_demand_percentage_above_base: int = 0
+    on_demand_fallback_max: int = 0
     disk_size: int = 100
     ebs_iops: int = checks.GP3_IOPS[0]
     ebs_throughput: int = checks.GP3_THROUGHPUT[0]
@@ -66,6 +68,12 @@ class PlaceWish:
         return self.running - self.on_demand
 
     @property
+    def stand_ins(self) -> int:
+        """On-demand instances that may run beside all of these: they come for spot instances that are missing, and go only once a run finds
+        those back."""
+        return self.on_demand_fallback_max if self.spot else 0
+
+    @property
     def endpoints(self) -> int:
         """Interface endpoints, each counted once for every zone that it is in, as AWS bills them."""
         if not (self.worker and self.network):
@@ -87,6 +95,8 @@ CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "placed": checks.check_boolean,
     "on_demand_base": whole(),
     "on_demand_percentage_above_base": whole(100),
+    "on_demand_fallback_max": whole(),
+    "created_sizes": checks.check_boolean,
     "disk_size": whole(checks.GP3_SIZE[1], checks.GP3_SIZE[0]),
     "ebs_iops": whole(checks.GP3_IOPS[1], checks.GP3_IOPS[0]),
     "ebs_throughput": whole(checks.GP3_THROUGHPUT[1], checks.GP3_THROUGHPUT[0]),
@@ -128,6 +138,9 @@ def _wish(place: str, given: Any, defaults: Mapping[str, Any]) -> PlaceWish:
         # As with an inventory's host, a place is called by its region unless told otherwise.
         own["region"] = check_region(place, f"places.{place}.region")
     wanted = {**defaults, **own}
+    if wanted.pop("created_sizes", False):
+        sizes = {"instances": CREATION_SIZES["desired_capacity"], "on_demand_base": CREATION_SIZES["on_demand_base"]}
+        wanted.update({name: size for name, size in sizes.items() if name not in own})
     _check_volume(wanted, f"places.{place}.{{}}")
     return PlaceWish(place=place, **wanted)
 

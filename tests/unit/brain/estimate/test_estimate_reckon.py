@@ -28,6 +28,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.text
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.text import estimate_lines
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.wish import PlaceWish
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.wish import wishes
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import CREATION_SIZES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.price_window import PriceWindow
 
 TEMPLATE = Path(__file__).parents[4] / "roles/network/files/network.template"
@@ -114,6 +115,46 @@ def test_wishes_that_cannot_be(places, common, option):
     with pytest.raises(InputError) as refused:
         wishes(places, {"instance_types": ["g5.xlarge"], **common})
     assert refused.value.option == option
+
+
+def test_sizes_that_are_not_given_are_those_of_a_new_fleet():
+    common = {"instance_types": ["g5.xlarge"], "instances": 1, "on_demand_base": 0}
+    places = {
+        "us-east-1": {"created_sizes": True, "instances": None},
+        "us-west-2": {"created_sizes": True, "instances": 3, "on_demand_base": 1},
+        "eu-west-1": {},
+    }
+    sizes = [(wish.instances, wish.on_demand_base) for wish in wishes(places, common)]
+    assert sizes == [(CREATION_SIZES["desired_capacity"], CREATION_SIZES["on_demand_base"]), (3, 1), (1, 0)]
+
+
+def test_what_stands_in_for_spot_is_in_the_worst_sum_alone():
+    wanted = {"instances": 3, "disk_size": 200, "ebs_iops": 4000}
+    (without,) = estimate(place_wish(**wanted))
+    (place,) = estimate(place_wish(**wanted, on_demand_fallback_max=2))
+    stand_ins = item(place, "on-demand instances that stand in")
+    assert (stand_ins.quantity, stand_ins.price) == (2, Levels(D(0), D(0), D(1)))
+    for level in ("current", "median"):
+        assert getattr(place.running, level) == getattr(without.running, level)
+    worst = 2 * (730 * D(1) + 200 * UNITS[prices.GIB] + 1000 * UNITS[prices.IOPS])
+    assert place.running.worst == without.running.worst + worst
+    assert place.standing == without.standing
+    assert place.all_on_demand == without.all_on_demand
+    assert "on-demand instances that stand in for spot at most" in "\n".join(
+        estimate_lines([place], total_of([place]), 7, "USD")
+    )
+
+
+def test_what_is_not_sold_on_demand_does_not_stand_in():
+    known = RegionPrices(SPOT, {}, UNITS)
+    (place,) = estimate(place_wish(instances=2, on_demand_fallback_max=2), known={"us-west-2": known})
+    assert place.servable
+    assert not [each for each in place.items if "stand in" in each.name]
+
+
+def test_where_all_is_on_demand_nothing_stands_in():
+    (place,) = estimate(place_wish(instances=2, on_demand_base=2, on_demand_fallback_max=2))
+    assert not [each for each in place.items if "stand in" in each.name]
 
 
 def test_a_place_says_what_differs():
