@@ -1,0 +1,76 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Playbooks run against a local AWS, each judged by what it printed, changed and called."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import local_aws
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PLAYBOOK = ROOT / ".venvs/dev/bin/ansible-playbook"
+RECAP = re.compile(
+    r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)\s+unreachable=(?P<unreachable>\d+)\s+failed=(?P<failed>\d+)"
+)
+
+
+@dataclass
+class Run:
+    """One playbook run: what it printed, what it changed, which calls it made."""
+
+    output: str
+    code: int
+    changed: dict[str, int]
+    calls: list[dict[str, Any]]
+
+    @property
+    def mutating(self) -> list[str]:
+        """Mutating calls; change sets that were made and deleted again, which is how CloudFormation plans, excepted."""
+        return [
+            f"{call['service']}:{call['action']}"
+            for call in self.calls
+            if call["mutating"] and not call.get("change_set")
+        ]
+
+
+@dataclass
+class Account:
+    """The local AWS with a controller in it."""
+
+    aws: local_aws.Sandbox
+    environment: dict[str, str]
+    before: set[str]
+
+    def client(self, service: str, region: str) -> Any:
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=self.aws.url,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+        )
+
+    def play(self, name: str, *arguments: str, succeed: bool = True) -> Run:
+        known = len(self.aws.control("GET", "calls"))
+        done = subprocess.run(
+            [PLAYBOOK, f"ethereal.spot.{name}", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self.environment, "ANSIBLE_NOCOLOR": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        output = done.stdout + done.stderr
+        recap = [found for line in output.splitlines() if (found := RECAP.match(line))]
+        assert (done.returncode == 0) == succeed, output
+        changed = {found["host"]: int(found["changed"]) for found in recap}
+        return Run(output, done.returncode, changed, self.aws.control("GET", "calls")[known:])
