@@ -229,6 +229,7 @@ def test_any_value_is_taken_or_refused_as_wrong_input(value):
         if name.startswith("check_") and name not in (
             "check_gp3",
             "check_partition",
+            "check_regional_arn",
             "check_words",
             "check_choice",
             "check_tag_key",

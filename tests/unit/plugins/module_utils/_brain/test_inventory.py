@@ -16,7 +16,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory imp
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory import report_lines
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory import validate
 
-PLAYBOOKS = Path(__file__).parents[5] / "playbooks"
+ROOT = Path(__file__).parents[5]
 HUB = {"us-east-1": {}}
 COMPLETE = {
     "spot_prefix": "gpu-farm",
@@ -93,7 +93,7 @@ def test_defaults_pass_their_own_checks():
 
 def test_the_playbooks_read_known_variables_with_the_same_defaults():
     read = 0
-    for path in PLAYBOOKS.rglob("*.yml"):
+    for path in [*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("roles/places/**/*.yml")]:
         for name, default in re.findall(r"\b(spot_\w+) \| default\(((?:[^()]|\([^()]*\))*)\)", path.read_text()):
             assert name in VARIABLES, f"{path.name} reads {name}"
             read += 1
