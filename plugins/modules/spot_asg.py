@@ -1191,7 +1191,9 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_setting
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import NO_PROTECTION
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import ZONE_DISTRIBUTIONS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import missing
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import check_region
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
+from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import masking_module
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
 PACE = Pace()
@@ -1336,6 +1338,8 @@ ARGUMENTS = {
 
 
 def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    if module.region:
+        check_region(module.region, "region")
     groups = fleet_twin.members(module.params)
     for params in groups:
         check_fleet_name(params["name"])
@@ -1515,7 +1519,7 @@ def report(
 
 
 def main() -> None:
-    module = AnsibleAWSModule(
+    module = masking_module(
         argument_spec=ARGUMENTS,
         mutually_exclusive=[
             ("instance_types", "instance_type"),

@@ -16,6 +16,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws import kms
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_key
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import key_access
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 
 Clients = Callable[[str], Any]
 
@@ -26,7 +27,12 @@ def settle_key(
     """The ARN of the key that is meant, and warnings. A key that stands was judged when it came. Raises InputError."""
     if given == standing:
         return given, []
-    metadata = kms.describe_key(clients("kms"), given)
+    try:
+        metadata = kms.describe_key(clients("kms"), given)
+    except AwsError as error:
+        if error.code != "NotFoundException":
+            raise
+        raise InputError("kms_key_arn", given, "does not exist") from error
     arn = metadata["Arn"]
     if arn == standing:
         return arn, []

@@ -56,6 +56,7 @@ TAG_KEY_LIMIT = 128
 TAG_VALUE_LIMIT = 256
 # What IAM allows, the strictest of the services that carry the tags: letters, digits, separators and these.
 TAG_PUNCTUATION = "_.:/=+-@ "
+TAG_STRINGS = "must have strings as keys and values: put them in quotes"
 TAG_CHARACTERS = f"may hold letters, digits, spaces and {TAG_PUNCTUATION.strip()} only"
 
 
@@ -206,22 +207,29 @@ def check_tags(value: Any, option: str = "tags", ours: int = OUR_TAGS) -> dict[s
     tags: dict[str, str] = {}
     folded: dict[str, str] = {}
     for key, content in value.items():
-        if isinstance(content, int) and not isinstance(content, bool):
-            content = str(content)
-        if not isinstance(key, str) or not isinstance(content, str):
-            raise InputError(option, {key: content}, "must have strings as keys and values: put them in quotes")
+        if not isinstance(key, str):
+            raise InputError(option, {key: content}, TAG_STRINGS)
         check_tag_key(key, option)
-        if len(content) > TAG_VALUE_LIMIT:
-            raise InputError(option, key, f"has a value of {len(content)} characters, limit {TAG_VALUE_LIMIT}")
-        if not _taggable(content):
-            raise InputError(option, {key: content}, TAG_CHARACTERS)
         if key.casefold() in folded:
             raise InputError(option, key, f"differs from {folded[key.casefold()]!r} by case only")
         folded[key.casefold()] = key
-        tags[key] = content
+        tags[key] = check_tag_value(key, content, option)
     if len(tags) + ours > TAG_LIMIT:
         raise InputError(option, len(tags), f"tags are given, limit {TAG_LIMIT - ours}: {ours} of {TAG_LIMIT} are ours")
     return tags
+
+
+def check_tag_value(key: str, content: Any, option: str) -> str:
+    """A tag's value as a string that AWS takes; a whole number is taken as its digits."""
+    if isinstance(content, int) and not isinstance(content, bool):
+        content = str(content)
+    if not isinstance(content, str):
+        raise InputError(option, {key: content}, TAG_STRINGS)
+    if len(content) > TAG_VALUE_LIMIT:
+        raise InputError(option, key, f"has a value of {len(content)} characters, limit {TAG_VALUE_LIMIT}")
+    if not _taggable(content):
+        raise InputError(option, {key: content}, TAG_CHARACTERS)
+    return content
 
 
 def check_tag_key(key: str, option: str) -> None:

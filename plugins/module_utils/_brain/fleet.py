@@ -178,8 +178,15 @@ def _reference_checks(region: str) -> dict[str, Any]:
 def _given_types(params: dict[str, Any]) -> dict[str, Any]:
     if params.get("instance_types") is not None:
         return {"instance_types": checks.check_instance_types(params["instance_types"])}
-    pair = [params.get(option) for option in ("instance_type", "fallback_instance_type") if params.get(option)]
-    return {"instance_types": checks.check_instance_types(pair, "instance_type")} if pair else {}
+    pair = {option: params.get(option) for option in ("instance_type", "fallback_instance_type")}
+    pair = {option: name for option, name in pair.items() if name is not None}
+    for option, name in pair.items():
+        if not checks.INSTANCE_TYPE.fullmatch(name):
+            raise InputError(option, name, "is not an instance type such as g5.xlarge")
+    names_given = list(pair.values())
+    if len(names_given) > len(set(names_given)):
+        raise InputError("fallback_instance_type", names_given[-1], "is the instance_type itself")
+    return {"instance_types": names_given} if pair else {}
 
 
 def _given_numbers(params: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ LOAD_BALANCER_METRIC = "ALBRequestCountPerTarget"
 PREDEFINED_METRICS = (CPU_METRIC, "ASGAverageNetworkIn", "ASGAverageNetworkOut", LOAD_BALANCER_METRIC)
 METRIC_OPTIONS = frozenset({"custom_metric", "metric", "metrics"})
 CRON = re.compile(r"[0-9A-Za-z*,/?#-]+( [0-9A-Za-z*,/?#-]+){4}")
+CRON_FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
 ZONE = re.compile(r"[A-Za-z]+(/[A-Za-z0-9_+-]+)+|UTC|GMT")
 LARGEST_GROUP = 1_000_000
 
@@ -71,7 +72,7 @@ def check_target(value: Any, option: str) -> float:
     except (TypeError, ValueError):
         number = float("nan")
     if not 0 < number < 1e15:
-        raise InputError(option, value, "must be a number above 0")
+        raise InputError(option, value, "must be a finite number above 0")
     return number
 
 
@@ -167,9 +168,7 @@ def check_action(entry: dict[str, Any], where: str, zones: Collection[str] = ())
         if key in entry:
             action[field] = _check_time(entry[key], f"{where}.{key}")
     if "recurrence" in entry:
-        if not isinstance(entry["recurrence"], str) or not CRON.fullmatch(entry["recurrence"]):
-            raise InputError(f"{where}.recurrence", entry["recurrence"], "must be five fields of cron, as 0 18 * * 1-5")
-        action["Recurrence"] = entry["recurrence"]
+        action["Recurrence"] = check_cron(entry["recurrence"], f"{where}.recurrence")
         # Else AWS counts in UTC, which is rarely what people mean when clocks change.
         action["TimeZone"] = check_time_zone(entry.get("time_zone", "UTC"), f"{where}.time_zone", zones)
     elif "StartTime" not in action:
@@ -181,6 +180,18 @@ def check_action(entry: dict[str, Any], where: str, zones: Collection[str] = ())
     if action.get("StartTime", "") >= action.get("EndTime", "~"):
         raise InputError(f"{where}.end_time", action["EndTime"], f"must come after start_time ({action['StartTime']})")
     return action
+
+
+def check_cron(value: Any, option: str) -> str:
+    """Five fields of cron, each number in its field's range. AWS would refuse others once the group stands."""
+    if not isinstance(value, str) or not CRON.fullmatch(value):
+        raise InputError(option, value, "must be five fields of cron, as 0 18 * * 1-5")
+    for (name, smallest, largest), field in zip(CRON_FIELDS, value.split(" "), strict=True):
+        # What stands behind a slash is a step, not a value.
+        numbers = [int(number) for number in re.findall(r"(?<![/0-9])[0-9]+", field)]
+        if any(not smallest <= number <= largest for number in numbers):
+            raise InputError(option, value, f"has the {name} {field}, must be from {smallest} to {largest}")
+    return value
 
 
 def check_time_zone(value: Any, option: str, zones: Collection[str] = ()) -> str:

@@ -34,7 +34,7 @@ def check_fleet_tags(value: Any, option: str = "tags") -> dict[str, str]:
             raise InputError(
                 option, key, "cannot be shown in instance metadata: letters, digits and + - = . , _ : @ only"
             )
-    return {**tags, **{key: str(text) for key, text in ours.items()}}
+    return {**tags, **{key: checks.check_tag_value(key, text, option) for key, text in ours.items()}}
 
 
 def given_tags(params: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import Any
+from typing import NoReturn
 
 try:
     import boto3
@@ -17,15 +18,47 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule reports a missing botocore.
 
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.results import run_module
 
-__all__ = ["RETRIES", "Clients", "run_module"]
+__all__ = ["RETRIES", "Clients", "MaskingModule", "masking_module", "run_module"]
 
 # Standard mode retries throttling and transport errors with jitter under a quota; legacy mode, the default, has none.
 RETRIES = {"mode": "standard", "total_max_attempts": 5}
+
+
+class MaskingModule(AnsibleModule):
+    """A module that refuses any value, and whose options with `no_log` stay hidden whatever is wrong with the others.
+
+    ansible-core 2.20 registers no value to hide at all if an option with suboptions is given something else than these,
+    and ends with a traceback if a whole number is infinite.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        try:
+            super().__init__(**kwargs)
+        except OverflowError as error:
+            self.fail_json(msg=f"an option that takes a whole number has a value that is none: {error}")
+
+    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
+        for option, argument in self.argument_spec.items():
+            if argument.get("no_log") is True:
+                values = (self.params.get(name) for name in (option, *argument.get("aliases", ())))
+                self.no_log_values.update(str(value) for value in values if value)
+        super().fail_json(msg, **kwargs)
+
+
+def masking_module(**arguments: Any) -> AnsibleAWSModule:
+    """An AnsibleAWSModule that is a MaskingModule: amazon.aws takes a `module_class` and does not use it."""
+    settings = AnsibleAWSModule.default_settings
+    usual, settings["module_class"] = settings["module_class"], MaskingModule
+    try:
+        return AnsibleAWSModule(**arguments)
+    finally:
+        settings["module_class"] = usual
 
 
 class Clients:

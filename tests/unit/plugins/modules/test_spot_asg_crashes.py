@@ -101,7 +101,7 @@ def test_repaired_by_the_next_run(
     wire = Wire(monkeypatch)
     undisturbed = run(options)
     assert not undisturbed.failed, undisturbed["msg"]
-    requests, reference = wire.operations, state(world)
+    requests, reference = list(wire.operations), state(world)
     assert len(requests) >= fewest
     changing = {call.operation for call in mutating(undisturbed.calls)}
     points = [(at, fault) for at in range(len(requests)) for fault in FAULTS]

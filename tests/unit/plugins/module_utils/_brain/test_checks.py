@@ -233,6 +233,7 @@ def test_any_value_is_taken_or_refused_as_wrong_input(value):
             "check_words",
             "check_choice",
             "check_tag_key",
+            "check_tag_value",
         ):
             try:
                 getattr(checks, name)(value, "option")
