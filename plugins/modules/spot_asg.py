@@ -604,7 +604,8 @@ options:
     type: str
   tags:
     description:
-      - Tags of group, launch template, instances, volumes and network interfaces. Other tags stay.
+      - Tags of group, launch template, instances, volumes and network interfaces, and of spot requests in a fleet that buys no
+        on-demand instance. Other tags stay.
       - 'Keys may hold letters, digits and C(+ - = . , _ : @) only, since instance metadata shows them.'
     type: dict
   prove:

@@ -31,6 +31,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_setting
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import given_settings
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_tags import check_fleet_tags
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_tags import given_tags
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_template import surely_spot
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import KNOWN_AFTER_APPLY
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import is_unknown
 
@@ -260,7 +261,9 @@ def whole_fleet(given: dict[str, Any], current: dict[str, Any] | None, *, on_dem
 
 
 def touches_template(given: dict[str, Any], current: dict[str, Any]) -> bool:
-    """Whether any option given is one that the launch template holds, or that its number of adapters goes by."""
+    """Whether any option given is one that the launch template holds, or that its adapters or its tags go by."""
+    if current["spot_requests_tagged"] and not surely_spot({**current, **given}):
+        return True
     return bool(TEMPLATE_OPTIONS & given.keys()) or (current["efa"] and "instance_types" in given)
 
 

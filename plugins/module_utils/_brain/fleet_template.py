@@ -18,8 +18,9 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_efa imp
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import KNOWN_AFTER_APPLY
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import is_unknown
 
-# No spot-instances-request: that tag makes a launch fail which turns out on-demand (github-aws-runners issue 4561).
 TAGGED_RESOURCES = ("instance", "network-interface", "volume")
+# Only where no launch can turn out on-demand: that launch would fail for the tag (github-aws-runners issue 4561).
+SPOT_REQUEST = "spot-instances-request"
 # What EC2 adds to a description on its own.
 ADDED_BY_EC2 = frozenset({"Operator"})
 IMAGE_PREFIX = "resolve:ssm:"
@@ -48,8 +49,14 @@ def build_template(fleet: dict[str, Any], image: dict[str, Any] | None) -> dict[
         data["UserData"] = fleet["user_data"]
     if fleet["tags"]:
         tags = [{"Key": key, "Value": value} for key, value in sorted(fleet["tags"].items())]
-        data["TagSpecifications"] = [{"ResourceType": kind, "Tags": tags} for kind in TAGGED_RESOURCES]
+        kinds = (*TAGGED_RESOURCES, SPOT_REQUEST) if surely_spot(fleet) else TAGGED_RESOURCES
+        data["TagSpecifications"] = [{"ResourceType": kind, "Tags": tags} for kind in kinds]
     return data
+
+
+def surely_spot(fleet: dict[str, Any]) -> bool:
+    """Whether the fleet's split buys no on-demand instance, whatever its size."""
+    return not fleet["on_demand_base"] and not fleet["on_demand_percentage_above_base"]
 
 
 def build_devices(fleet: dict[str, Any], image: dict[str, Any]) -> list[dict[str, Any]]:
@@ -126,16 +133,18 @@ def read_template(data: dict[str, Any], root: str | None = None) -> dict[str, An
         "metadata_hop_limit": metadata.get("HttpPutResponseHopLimit", 1),
         "root_device_name": chosen.get("DeviceName"),
         "security_group_ids": sorted(interfaces[0].get("Groups") or data.get("SecurityGroupIds") or []),
-        "tags": _instance_tags(data),
+        "spot_requests_tagged": SPOT_REQUEST in _tagged(data),
+        "tags": _tagged(data).get("instance", {}),
         "user_data": data.get("UserData") or None,
     }
 
 
-def _instance_tags(data: dict[str, Any]) -> dict[str, str]:
-    for specification in data.get("TagSpecifications") or []:
-        if specification.get("ResourceType") == "instance":
-            return {tag["Key"]: tag["Value"] for tag in specification.get("Tags", [])}
-    return {}
+def _tagged(data: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The tags by the kind of resource that gets them."""
+    return {
+        specification["ResourceType"]: {tag["Key"]: tag["Value"] for tag in specification.get("Tags", [])}
+        for specification in data.get("TagSpecifications") or []
+    }
 
 
 def same_template(one: dict[str, Any], other: dict[str, Any]) -> bool:

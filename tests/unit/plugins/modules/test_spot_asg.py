@@ -111,7 +111,33 @@ def test_every_volume_is_the_customers(world: World, run: Callable[..., Any], re
             "Groups": [world.security_group],
         }
     ]
-    assert {item["ResourceType"] for item in data["TagSpecifications"]} == {"instance", "network-interface", "volume"}
+    assert tagged(world) == {*TAGGED, "spot-instances-request"}
+
+
+TAGGED = {"instance", "network-interface", "volume"}
+
+
+def tagged(world: World) -> set[str]:
+    """What the latest version tags; all of it alike."""
+    specifications = world.versions()[-1]["LaunchTemplateData"]["TagSpecifications"]
+    assert all({"Key": "team", "Value": "ml"} in item["Tags"] for item in specifications)
+    return {item["ResourceType"] for item in specifications}
+
+
+def test_spot_requests_are_tagged_where_no_launch_is_on_demand(world: World, run: Callable[..., Any]) -> None:
+    spot = {"on_demand_base": 0, "min_size": 0}
+    run(world.options(**spot))
+    assert tagged(world) == {*TAGGED, "spot-instances-request"}
+    named = {"region": REGION, "name": "gpu-fleet"}
+    for split in ({"on_demand_base": 1}, {"on_demand_percentage_above_base": 10}, {"on_demand_only": True}):
+        predicted = run({**named, **split}, check_mode=True)
+        changed = run({**named, **split})
+        assert changed["changes"] == predicted["changes"]
+        assert tagged(world) == TAGGED
+        assert changed["after"]["launch_template"]["version"] == str(len(world.versions()))
+        assert not run({**named, **split}).changed
+        run(world.options(**spot, on_demand_percentage_above_base=0))
+        assert tagged(world) == {*TAGGED, "spot-instances-request"}
 
 
 def test_group_as_asked(world: World, run: Callable[..., Any]) -> None:
