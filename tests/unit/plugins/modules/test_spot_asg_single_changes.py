@@ -32,7 +32,7 @@ from ansible_collections.ethereal.spot.tests.unit.plugins.modules.fleet_world im
 # What AWS assigns, and check mode cannot foretell: the template's id and the number of a version.
 ASSIGNED = {("launch_template", "id"), ("launch_template", "version")}
 HANGING = {*fleet_reading.HANGING, "notifications"}
-# Options that no case gives: how long a run waits, a second group with what stands in, and the proof of instances, which have tests of their own.
+# Options that no case gives: how long a run waits, a second group and what stands in there, the proof of instances. They have their own.
 ELSEWHERE = {"give_up_after", "on_demand_fallback_max", "on_demand_group", "prove", "violations", "wait_timeout"}
 
 
