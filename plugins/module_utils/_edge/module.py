@@ -34,14 +34,14 @@ class MaskingModule(AnsibleModule):
     """A module that refuses any value, and whose options with `no_log` stay hidden whatever is wrong with the others.
 
     ansible-core 2.20 registers no value to hide at all if an option with suboptions is given something else than these,
-    and ends with a traceback if a whole number is infinite.
+    and ends with a traceback if a whole number is infinite or such an option is a truth value.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         try:
             super().__init__(**kwargs)
-        except OverflowError as error:
-            self.fail_json(msg=f"an option that takes a whole number has a value that is none: {error}")
+        except (OverflowError, TypeError) as error:
+            self.fail_json(msg=f"an option has a value of the wrong type, which ansible-core does not name: {error}")
 
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
         for option, argument in self.argument_spec.items():

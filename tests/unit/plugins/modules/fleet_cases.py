@@ -129,6 +129,8 @@ class Case(NamedTuple):
     calls: tuple[str, ...]
     # The fields of a result that differ afterwards.
     touched: set[str]
+    # What some of them are then.
+    values: dict[str, Any] = {}
 
     def options(self, world: World, things: Things) -> Options:
         return self.wish(world, things) if callable(self.wish) else {**ONE, **self.wish}
@@ -145,7 +147,8 @@ DISK = {"block_devices", "launch_template"}
 
 def group(field: str, value: Any, fleet: str = "plain") -> Case:
     """A field of the group by an option of its name."""
-    return Case(fleet, {field: value}, UPDATE, {field})
+    values = {} if field == "capacity_reservation" else {field: value}
+    return Case(fleet, {field: value}, UPDATE, {field}, values)
 
 
 CASES: dict[str, Case] = {
@@ -154,7 +157,9 @@ CASES: dict[str, Case] = {
     "more instances": group("desired_capacity", 5),
     "fewer instances": group("desired_capacity", 2),
     "seen in service": Case("plain", {"desired_capacity": 4, "wait": True}, UPDATE, {"desired_capacity"}),
-    "smallest size above the wanted": Case("scaling", {"min_size": 4}, UPDATE, {"min_size", "desired_capacity"}),
+    "smallest size above the wanted": Case(
+        "scaling", {"min_size": 4}, UPDATE, {"min_size", "desired_capacity"}, {"min_size": 4, "desired_capacity": 4}
+    ),
     "left to a placement": Case(
         "plain",
         {"capacity_owner": "placement"},

@@ -112,7 +112,7 @@ def judge(world: World, run: Callable[..., Any], wish: dict[str, Any], *, standi
     assert again.mutating == []
 
 
-@pytest.mark.parametrize("examples", [60, pytest.param(3000, marks=pytest.mark.slow)], ids=["sample", "many"])
+@pytest.mark.parametrize("examples", [150, pytest.param(3000, marks=pytest.mark.slow)], ids=["sample", "many"])
 @pytest.mark.parametrize("standing", [False, True], ids=["creation", "fleet"])
 def test_any_value_is_taken_or_refused(
     world: World, recorder: Any, run: Callable[..., Any], examples: int, standing: bool

@@ -176,7 +176,8 @@ TO_A_FLEET = {
 FOUND_BY_ANSIBLE = [
     ({"min_size": 2.5}, "min_size"),
     ({"max_size": float("nan")}, "max_size"),
-    ({"max_size": float("inf")}, "an option that takes a whole number has a value that is none"),
+    ({"max_size": float("inf")}, "an option has a value of the wrong type"),
+    ({"instance_refresh": False}, "an option has a value of the wrong type"),
     ({"wait_timeout": 1.5}, "wait_timeout"),
     ({"ebs_iops": "fast"}, "ebs_iops"),
     ({"spot_strategy": "cheapest"}, "spot_strategy"),

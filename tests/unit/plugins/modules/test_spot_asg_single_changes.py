@@ -68,6 +68,7 @@ def check(world: World, run: Callable[..., Any], case: Case, options: dict[str, 
     assert tuple(call.operation for call in made.mutating) == case.calls
     if before["group"] and after["group"]:
         assert touched(before, after) == case.touched
+        assert {field: shown(after)[field] for field in case.values} == case.values
     for call in made.mutating:
         if call.operation == "UpdateAutoScalingGroup":
             assert call.params.keys() == {"AutoScalingGroupName", *sent(before, after, case)}
