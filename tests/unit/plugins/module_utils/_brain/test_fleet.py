@@ -206,8 +206,11 @@ TOUCHED = {
     "max_size": {"max_size"},
     "metadata_hop_limit": {"MetadataOptions", "launch_template"},
     "min_size": {"min_size"},
-    "on_demand_base": {"on_demand_base"},
+    # Spot requests are tagged only while the split buys nothing on demand.
+    "on_demand_base": {"TagSpecifications", "launch_template", "on_demand_base"},
     "on_demand_percentage_above_base": {
+        "TagSpecifications",
+        "launch_template",
         "on_demand_percentage_above_base",
         "spot_instance_pools",
         "spot_strategy",
