@@ -1135,64 +1135,32 @@ violations:
   elements: dict
 """
 
-import zoneinfo
-from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
 from typing import Any
 
-from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscaling
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes import EXISTS
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes import apply_absent
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_changes import apply_plan
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_fallback import size_of_stand_in
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_proof import hold
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_proof import prove
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import read_fleet
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import settle_fleet
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_state import with_extras
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_targets import check_targets
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import follow_refresh
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import known_activities
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_wait import wait_ready
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
-from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import wait_group_gone
-from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_fallback
-from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_plan
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_refresh
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_twin
-from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_versions
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.activities import standing_failures
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import OWNERS
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import PLACEMENT
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import check_fleet_name
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import given_fleet
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import whole_fleet
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import ON_DEMAND_STRATEGIES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_capacity import SPOT_STRATEGIES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_evidence import VIOLATIONS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_evidence import VIOLATIONS_FAIL
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_extras import LIFECYCLE_HOOKS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import NOTIFICATION_TYPES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import RESULTS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import TRANSITIONS
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import late_hooks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_metrics import PERIODS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_metrics import STATISTICS
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_report import describe
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_reservations import PREFERENCES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_scaling import PREDEFINED_METRICS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import DELETION_PROTECTIONS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import HEALTH_CHECK_TYPES
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import NO_PROTECTION
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_settings import ZONE_DISTRIBUTIONS
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_status import missing
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import check_region
+from ansible_collections.ethereal.spot.plugins.module_utils._edge.fleet_run import FleetRun
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import masking_module
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
@@ -1347,176 +1315,8 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
     for option in ("wait_timeout", "give_up_after"):
         check_integer(module.params[option], option)
     clients = Clients(module)
-    ensure = ensure_present if module.params["state"] == "present" else ensure_absent
-    return fleet_twin.together(ensure(module, clients, groups))
-
-
-def ensure_absent(module: AnsibleAWSModule, clients: Clients, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    found = {params["name"]: read_fleet(clients, params["name"]) for params in groups}
-    unprotect = module.params["deletion_protection"] == NO_PROTECTION
-    changes = {name: fleet_plan.plan_absent(current, unprotect=unprotect) for name, current in found.items()}
-    results = []
-    for name, current in found.items():
-        before = fleet_plan.view(current)
-        if not module.check_mode:
-            apply_absent(clients, name, current, changes[name], module.params["wait_timeout"], PACE)
-        results.append(report(module, name, changes[name], before, {}))
-    return results
-
-
-@dataclass
-class Fleet:
-    """A group on its way: what was asked for, what stands, what has to change."""
-
-    params: dict[str, Any]
-    given: dict[str, Any]
-    current: dict[str, Any]
-    wanted: dict[str, Any]
-    data: dict[str, Any] | None
-    changes: list[fleet_plan.Change]
-    before: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        return self.params["name"]
-
-
-def ensure_present(module: AnsibleAWSModule, clients: Clients, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    now = datetime.now(UTC)
-    # Reads the controller's time zone database, which most runs need not.
-    zones = zoneinfo.available_timezones() if module.params["scheduled_actions"] else ()
-    # Every group's options are checked before anything of any is changed.
-    fleets: list[Fleet] = []
-    bound = fleet_fallback.given_bound(module.params)
-    for params in groups:
-        given = given_fleet(params, module.region, check_mode=module.check_mode, now=now, zones=zones)
-        current = read_fleet(clients, params["name"])
-        if fleets and bound is not None:
-            given = with_fallback(clients, fleets[0], given, current, bound)
-        changes, wanted, data, current = plan(module, clients, params, given, current)
-        fleets.append(Fleet(params, given, current, wanted, data, changes, fleet_plan.view(current)))
-    if module.check_mode:
-        return [foretell(module, fleet) for fleet in fleets]
-    known = [carry_out(module, clients, fleet) for fleet in fleets]
-    return [conclude(module, clients, fleet, seen) for fleet, seen in zip(fleets, known, strict=True)]
-
-
-def with_fallback(
-    clients: Clients, fleet: Fleet, given: dict[str, Any], current: dict[str, Any], bound: int
-) -> dict[str, Any]:
-    """The on-demand group's options with the size that the fleet's lack of spot instances asks for."""
-    owner, group = fleet.wanted["capacity_owner"], current["group"]
-    fleet_fallback.check_bound(bound, owner, given, group)
-    if owner == PLACEMENT:
-        return given
-    desired = fleet.wanted["desired_capacity"]
-    size = size_of_stand_in(clients("autoscaling"), fleet.current["group"], desired, group, bound)
-    return fleet_fallback.owned(given, size)
-
-
-def foretell(module: AnsibleAWSModule, fleet: Fleet) -> dict[str, Any]:
-    wanted, data = fleet.wanted, fleet.data
-    if not fleet.params["wait"]:
-        wanted, data = fleet_refresh.meanwhile(fleet.current, wanted, data, fleet.changes)
-    after = fleet_plan.view_after(fleet.current, wanted, data) if fleet.changes else fleet.before
-    return {
-        **report(module, fleet.name, fleet.changes, fleet.before, after),
-        **describe(fleet.name, fleet.current, after),
-        "evidence": None,
-        "reasons": [],
-        "refresh": None,
-    }
-
-
-def carry_out(module: AnsibleAWSModule, clients: Clients, fleet: Fleet) -> set[str]:
-    """Make the changes. Returns the ids of the scaling activities from before them."""
-    params, name = fleet.params, fleet.name
-    if fleet.current["deleting"]:
-        wait_group_gone(clients("autoscaling"), name, params["wait_timeout"], PACE)
-    watched = params["wait"] and fleet.current["group"]
-    known = known_activities(clients("autoscaling"), name) if watched else set()
-    if fleet.changes:
-        try:
-            apply_plan(clients, name, fleet.current, fleet.wanted, fleet.data, fleet.changes, PACE)
-        except AwsError as error:
-            if error.code not in EXISTS:
-                raise
-            # Made meanwhile, by a retry of our own whose first answer was lost or by somebody else: start from there.
-            again, wanted, data, current = plan(module, clients, params, fleet.given, read_fleet(clients, name))
-            apply_plan(clients, name, current, wanted, data, again, PACE)
-            fleet.wanted = wanted
-        fleet.current = with_extras(clients, name, read_fleet(clients, name), fleet.wanted)
-    return known
-
-
-def conclude(module: AnsibleAWSModule, clients: Clients, fleet: Fleet, seen: set[str]) -> dict[str, Any]:
-    """Wait, if that was asked for, and tell what stands."""
-    params, name, current = fleet.params, fleet.name, fleet.current
-    refresh = fleet_refresh.to_follow(current["refreshes"], fleet.changes)
-    if params["wait"]:
-        limits = params["wait_timeout"], params["give_up_after"]
-        if refresh:
-            client = clients("autoscaling")
-            refresh = follow_refresh(client, name, refresh["InstanceRefreshId"], params["wait_timeout"], PACE)
-            # It may have brought the configuration that it was started with.
-            current = with_extras(clients, name, read_fleet(clients, name), fleet.wanted)
-        current["group"] = wait_ready(clients("autoscaling"), name, seen, *limits, PACE)
-    after = fleet_plan.view(current)
-    reasons = []
-    if missing(current["group"]):
-        reasons = standing_failures(autoscaling.describe_activities(clients("autoscaling"), name))
-    evidence = None
-    if params["wait"] if params["prove"] is None else params["prove"]:
-        in_force = current["in_force"]
-        known = {(in_force["id"], str(in_force["number"])): in_force["data"]}
-        public = params["allow_public_subnets"]
-        evidence = prove(clients, [current["group"]], known=known, subnets=True, public_subnets=public)
-    result = {
-        **report(module, name, fleet.changes, fleet.before, after),
-        **describe(name, current, after),
-        "evidence": evidence,
-        "reasons": [failure.public() for failure in reasons],
-        "refresh": fleet_refresh.view(refresh),
-    }
-    if evidence and params["violations"] == VIOLATIONS_FAIL:
-        hold(evidence, result)
-    return result
-
-
-def plan(
-    module: AnsibleAWSModule, clients: Clients, params: dict[str, Any], given: dict[str, Any], current: dict[str, Any]
-) -> tuple[list[fleet_plan.Change], dict[str, Any], dict[str, Any] | None, dict[str, Any]]:
-    """Changes, the fleet as it shall be, its template's data, and what stands, with all that was asked for."""
-    standing = fleet_plan.current_fleet(current)
-    fleet = whole_fleet(given, standing, on_demand_only=params["on_demand_only"])
-    fleet["refresh"] = fleet_refresh.given_refresh(params["instance_refresh"])
-    fleet["keep_versions"] = fleet_versions.given_keep(params["keep_versions"])
-    current = with_extras(clients, params["name"], current, fleet)
-    public = params["allow_public_subnets"]
-    fleet, data, warnings = settle_fleet(
-        clients, module.region, current, standing, given, fleet, allow_public_subnets=public
-    )
-    warnings += check_targets(clients, current, fleet)
-    for warning in [*warnings, *late_hooks(fleet["extras"].get(LIFECYCLE_HOOKS, {}), fleet)]:
-        # Not module.warn: amazon.aws puts its warnings into the result as well, which ansible-core deprecates.
-        warn(warning)
-    changes = fleet_refresh.plan(current, fleet, data, fleet_plan.plan(current, fleet, data))
-    return fleet_versions.plan(current, fleet, data, changes), fleet, data, current
-
-
-def report(
-    module: AnsibleAWSModule, name: str, changes: list[fleet_plan.Change], before: dict[str, Any], after: dict[str, Any]
-) -> dict[str, Any]:
-    result: dict[str, Any] = {
-        "after": after,
-        "asg_name": name,
-        "before": before,
-        "changed": bool(changes),
-        "changes": [change.public() for change in changes],
-    }
-    if module._diff:
-        result["diff"] = {"before": before, "after": after}
-    return result
+    fleets = FleetRun(module, clients, PACE)
+    return fleet_twin.together(fleets.present(groups) if module.params["state"] == "present" else fleets.absent(groups))
 
 
 def main() -> None:

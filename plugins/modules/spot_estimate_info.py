@@ -387,6 +387,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.reck
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.text import estimate_lines
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.wish import wishes
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
+from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import masking_module
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
 LONGEST_WINDOW_DAYS = 90
@@ -446,7 +447,7 @@ def estimated(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> NoReturn:
-    module = AnsibleAWSModule(
+    module = masking_module(
         argument_spec={
             "places": {"type": "dict", "required": True},
             **COMMON,

@@ -231,6 +231,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import check_fleet_name
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.placement import check_service
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
+from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import masking_module
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
 ARGUMENTS = {
@@ -289,7 +290,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleAWSModule(
+    module = masking_module(
         argument_spec=ARGUMENTS,
         mutually_exclusive=[("names", "prefix")],
         supports_check_mode=True,

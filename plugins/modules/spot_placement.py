@@ -310,6 +310,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_evidence import VIOLATIONS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_evidence import VIOLATIONS_FAIL
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
+from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import masking_module
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
 PACE = Pace()
@@ -380,7 +381,7 @@ def report(module: AnsibleAWSModule, before: dict[str, Any], after: dict[str, An
 
 
 def main() -> None:
-    module = AnsibleAWSModule(
+    module = masking_module(
         argument_spec=ARGUMENTS,
         supports_check_mode=True,
     )

@@ -386,6 +386,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions impor
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import check_regions
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.advisor import read_advisor
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
+from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import masking_module
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
 LONGEST_WINDOW_DAYS = 90
@@ -474,7 +475,7 @@ def ranked(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> NoReturn:
-    module = AnsibleAWSModule(
+    module = masking_module(
         argument_spec={
             "places": {"type": "dict"},
             "regions": {"type": "list", "elements": "str"},

@@ -131,6 +131,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.stack_survey im
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import stacks as brain
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
+from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import masking_module
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
 
@@ -238,7 +239,7 @@ def main() -> None:
         "role_arn": {"type": "str"},
         "wait_timeout": {"type": "int", "default": 1200},
     }
-    run_module(AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True), heal)
+    run_module(masking_module(argument_spec=argument_spec, supports_check_mode=True), heal)
 
 
 if __name__ == "__main__":

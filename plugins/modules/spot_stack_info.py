@@ -229,6 +229,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain import stacks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
+from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import masking_module
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
 
@@ -273,7 +274,7 @@ def main() -> None:
         "drift": {"type": "bool", "default": True},
         "wait_timeout": {"type": "int", "default": 300},
     }
-    run_module(AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True), look)
+    run_module(masking_module(argument_spec=argument_spec, supports_check_mode=True), look)
 
 
 if __name__ == "__main__":

@@ -347,6 +347,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_prefix
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
+from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import masking_module
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
 WRITING = ("switch", "initial_switch", "placement", "decision", "places", "status", "failures", "successes")
@@ -451,7 +452,7 @@ def document_change(change: state.Change) -> dict[str, Any]:
 
 
 def main() -> NoReturn:
-    module = AnsibleAWSModule(
+    module = masking_module(
         argument_spec={
             "prefix": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
