@@ -126,6 +126,7 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_container_gpus": Variable("int", 1, whole(0)),
     "spot_container_memory": Variable("int", 4096, whole(128)),
     "spot_container_command": Variable("list", [], checks.check_command),
+    "spot_container_pull": Variable("str", "once", one_of("default", "always", "once", "prefer-cached")),
     "spot_container_environment": Variable("dict", {}, checks.check_environment),
 }
 

@@ -61,6 +61,7 @@ COMPLETE = {
     "spot_container_memory": 1024,
     "spot_container_command": ["serve"],
     "spot_container_environment": {"A": "b"},
+    "spot_container_pull": "prefer-cached",
 }
 
 
