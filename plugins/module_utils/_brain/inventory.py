@@ -22,6 +22,9 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.money import 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_place
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_prefix
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import group_name
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import check_reachable
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import overlaps
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import place_range
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import KNOWN
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import REGION
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import check_region
@@ -105,7 +108,7 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_sns_topic_arn": Variable("str", None, checks.check_text),
     "spot_dashboard": Variable("bool", True, checks.check_boolean),
     "spot_wait_timeout": Variable("int", 1200, whole(1, 86_400)),
-    "spot_vpc_cidr": Variable("str", "10.42.0.0/16", checks.check_vpc_cidr),
+    "spot_vpc_cidr": Variable("str", None, checks.check_vpc_cidr),
     "spot_vpc_id": Variable("str", None, checks.check_vpc_id),
     "spot_subnet_ids": Variable("list", [], subnets),
     "spot_instance_types": Variable("list", DEFAULT_TYPES, checks.check_instance_types),
@@ -197,6 +200,7 @@ def validate(
         place for place, given in places.items() if given.get("spot_prefix") and "spot_prefix" not in checked[place]
     }
     errors += _errors_between({place: values for place, values in checked.items() if place not in told}, workers)
+    errors += _overlapping(checked, {place: places[place] for place in workers})
     warnings += _doubts_between(checked)
     return errors, warnings
 
@@ -237,6 +241,13 @@ def _check_network(place: str, values: Mapping[str, Any], given: Mapping[str, An
         raise InputError("spot_subnet_ids", subnet_ids, "needs spot_vpc_id: the VPC that they are in")
 
 
+def _check_image(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    # What subnets of the user reach is not known.
+    private = not given.get("spot_subnet_ids") and values.get("spot_place_state") != "absent"
+    if "spot_container_image" in values and private:
+        check_reachable(values["spot_container_image"], region_of(place, values), "spot_container_image")
+
+
 def _check_role(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     role = values.get("spot_cloudformation_role_arn")
     if role is not None:
@@ -259,6 +270,7 @@ PLACE_RULES = (
     _check_region_of_name,
     _check_volume,
     _check_network,
+    _check_image,
     _check_role,
     _check_topic,
     _check_patching,
@@ -342,6 +354,22 @@ def _errors_between(checked: Mapping[str, Mapping[str, Any]], workers: Mapping[s
                 rule = f"spot_excluded_places: {name!r} is none of the places and regions{suggestion(name, known)}"
                 errors.append(Finding(place, rule))
     return errors
+
+
+def _overlapping(checked: Mapping[str, Mapping[str, Any]], workers: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """Networks of ours that overlap could never be connected."""
+    ranges = {}
+    for place, given in workers.items():
+        values = checked[place]
+        wrong = given.get("spot_vpc_cidr") is not None and "spot_vpc_cidr" not in values
+        if not wrong and not values.get("spot_subnet_ids") and values.get("spot_place_state") != "absent":
+            ranges[place] = values.get("spot_vpc_cidr") or place_range(region_of(place, values), place)
+    return [
+        Finding(
+            one, f"spot_vpc_cidr: {ranges[one]!r} overlaps {ranges[other]} of {other}: name another for one of them"
+        )
+        for one, other in overlaps(ranges)
+    ]
 
 
 def _doubts_between(checked: Mapping[str, Mapping[str, Any]]) -> list[Finding]:

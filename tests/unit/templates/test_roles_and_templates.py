@@ -37,7 +37,11 @@ def test_expected_outputs_are_the_templates(load):
 
 def test_roles_give_every_parameter_and_no_other(load):
     network = role_file("network", "vars/main.yml")
-    given = set(network["_network_parameters"]) | set(network["_network_zone_parameters"])
+    given = {
+        *network["_network_parameters"],
+        *network["_network_range_parameters"],
+        *network["_network_zone_parameters"],
+    }
     assert given == set(load("network").parameters)
 
     worker = role_file("worker", "vars/main.yml")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.ethereal.spot.plugins.filter import deployment_tags
+from ansible_collections.ethereal.spot.plugins.filter import place_range
 from ansible_collections.ethereal.spot.plugins.filter import stack_needs
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import OUR_TAG_PREFIX
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.version import VERSION
@@ -27,3 +28,7 @@ def test_needs_are_decided_with_what_is_known_later():
     later = needs(found, {"name": "a", "parameters": {"VpcId": "vpc-2"}, "immutable": ["VpcId"]})
     assert later["verdict"] == "outdated"
     assert later["refused"] == [{"parameter": "VpcId", "found": "vpc-1", "wanted": "vpc-2"}]
+
+
+def test_a_place_has_its_range():
+    assert place_range.FilterModule().filters()["place_range"]("us-west-2", "us-west-2") == "10.28.0.0/20"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory import VARIABLES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory import report_lines
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory import validate
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import place_range
 
 ROOT = Path(__file__).parents[5]
 HUB = {"us-east-1": {}}
@@ -281,6 +282,34 @@ def test_the_shape_of_an_inventory():
         "group hub has 2 places, a deployment has one hub: us-east-1, us-east-2"
     ]
     assert errors({"eu-west-1": "yes"}) == ["eu-west-1: must be a mapping of variables to values, not 'yes'"]
+
+
+def test_networks_of_two_places_never_overlap():
+    wide, narrow = {"spot_vpc_cidr": "10.0.0.0/16"}, {"spot_vpc_cidr": "10.0.64.0/20"}
+    overlap = "eu-west-1: spot_vpc_cidr: '10.0.0.0/16' overlaps 10.0.64.0/20 of us-west-2: name another for one of them"
+    assert errors({"eu-west-1": wide, "us-west-2": narrow}) == [overlap]
+    assert errors({"us-west-2": narrow, "eu-west-1": wide}) == [overlap]
+    # One that is derived counts as well, one that goes or that is not ours does not.
+    taken = {"spot_vpc_cidr": place_range("us-west-2", "us-west-2")}
+    assert errors({"eu-west-1": taken, "us-west-2": {}})[0].endswith("of us-west-2: name another for one of them")
+    assert errors({"eu-west-1": wide, "us-west-2": {**narrow, "spot_place_state": "absent"}}) == []
+    own = {"spot_vpc_id": "vpc-12345678", "spot_subnet_ids": ["subnet-12345678"]}
+    assert errors({"eu-west-1": wide, "us-west-2": {**narrow, **own}}) == []
+    # What is no range at all is told as such alone.
+    assert len(errors({"eu-west-1": wide, "us-west-2": {"spot_vpc_cidr": "10.0.0.0"}})) == 1
+
+
+def test_an_image_that_private_nodes_cannot_pull():
+    image = {"spot_container_image": "nginx:1"}
+    assert errors({"eu-west-1": image}) == [
+        "eu-west-1: spot_container_image: 'nginx:1' is not in ECR of eu-west-1, and the place's nodes reach nothing else: push it to a "
+        "repository there or pull it through a cache there, or bring spot_subnet_ids with a way to it"
+    ]
+    own = {"spot_vpc_id": "vpc-12345678", "spot_subnet_ids": ["subnet-12345678"]}
+    assert errors({"eu-west-1": {**image, **own}}) == []
+    assert errors({"eu-west-1": {"spot_container_image": ""}}) == [
+        "eu-west-1: spot_container_image: '' must be an image's reference: REPOSITORY:TAG or REPOSITORY@sha256:DIGEST"
+    ]
 
 
 def test_doubts():
