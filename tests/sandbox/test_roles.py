@@ -240,7 +240,15 @@ def test_life_of_a_hub(sandbox: Sandbox, play: Player) -> None:
 
 def test_failed_stacks(sandbox: Sandbox, play: Player) -> None:
     """A failure is told by its cause and leaves nothing; what another tool left dead is replaced."""
-    failed = play("network", network_zones=["us-west-2z"])
+    refused = play("network", network_zones=["us-west-2z"])
+    assert refused.failed
+    assert refused.mutating == []
+    assert "zones: 'us-west-2z' does not have com.amazonaws.us-west-2." in refused.output
+    sandbox.control(
+        "POST", "faults", [{"service": "ec2", "action": "CreateSubnet", "code": "SubnetLimitExceeded", "status": 400}]
+    )
+    failed = play("network")
+    sandbox.control("DELETE", "faults")
     assert failed.failed
     assert f"stack {NAME}-network: AWS::EC2::Subnet SubnetA CREATE_FAILED: " in failed.output
     assert vpcs(sandbox) == []
@@ -273,12 +281,25 @@ def test_subnets_of_the_user(sandbox: Sandbox, play: Player) -> None:
         return made["Subnet"]["SubnetId"]
 
     one, two, same_zone = subnet(1, "us-west-2a"), subnet(2, "us-west-2b"), subnet(3, "us-west-2b")
-    other = subnet(4, "us-west-2c", ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"])
+    elsewhere = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    other = subnet(4, "us-west-2c", elsewhere)
+    public = subnet(5, "us-west-2c")
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    ec2.associate_route_table(RouteTableId=table, SubnetId=public)
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
     taken = fine(play("network", network_subnet_ids=[one, two], network_vpc_id=vpc))
     assert (taken.changed, taken.mutating) == (0, [])
     network = taken.results["network"]
     assert (network["vpc_id"], network["subnet_ids"], network["owned"]) == (vpc, [one, two], False)
-    for wrong in ([one, two, same_zone], [one, other]):
+    for wrong, why in (
+        ([one, two, same_zone], f"is in us-west-2b as {two} is"),
+        ([one, other], f"is in {elsewhere}, {one} is in {vpc}"),
+        ([public], f"routes 0.0.0.0/0 to {gateway}: public; name private subnets"),
+    ):
         refused = play("network", network_subnet_ids=wrong)
         assert refused.failed
-        assert "network_subnet_ids: up to six subnets of one VPC, one a zone" in refused.output
+        assert refused.mutating == []
+        assert f"subnet_ids: '{wrong[-1]}' {why}" in refused.output

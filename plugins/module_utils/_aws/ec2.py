@@ -50,6 +50,21 @@ def describe_route_tables(client: Any, vpc_id: str) -> list[dict[str, Any]]:
     return _filtered(client, "describe_route_tables", "RouteTables", {"vpc-id": [vpc_id]})
 
 
+@translated("describe the VPC's attribute")
+def vpc_switch(client: Any, vpc_id: str, name: str) -> bool:
+    """Whether an attribute of the VPC is on: enableDnsSupport or enableDnsHostnames."""
+    answer = client.describe_vpc_attribute(VpcId=vpc_id, Attribute=name)
+    return answer[name[0].upper() + name[1:]]["Value"]
+
+
+@translated("describe the endpoint services")
+def describe_endpoint_services(client: Any, names: list[str], region: str) -> list[dict[str, Any]]:
+    """Those services, named without the region's prefix; an error of EC2's if the region lacks one. All are asked for at once."""
+    # The operation has a token but no paginator (botocore model); this many names are answered on one page.
+    services = [f"com.amazonaws.{region}.{name}" for name in names]
+    return client.describe_vpc_endpoint_services(ServiceNames=services)["ServiceDetails"]
+
+
 @translated("describe instance types")
 def describe_instance_types(client: Any, names: list[str]) -> list[dict[str, Any]]:
     """Those that the region has."""

@@ -50,13 +50,15 @@ def _destination(route: dict[str, Any]) -> str:
     return next((str(route[field]) for field in fields if route.get(field)), "")
 
 
-def check_private(wanted: list[str], route_tables: list[dict[str, Any]]) -> None:
+def check_private(
+    wanted: list[str], route_tables: list[dict[str, Any]], remedy: str = "set allow_public_subnets to accept"
+) -> None:
     """No subnet has a route to an internet gateway; `route_tables` are those of the subnets' VPC. Raises InputError."""
     for subnet_id in wanted:
         seen = view(subnet_id, route_tables)
         for destination, gateway in seen["internet_routes"].items():
-            rule = f"routes {destination} to {gateway}: public; set allow_public_subnets to accept"
+            rule = f"routes {destination} to {gateway}: public; {remedy}"
             raise InputError("subnet_ids", subnet_id, rule)
         if seen["private"] is None:
-            rule = "has no route table that you may see, so it is not known to be private; set allow_public_subnets to accept"
+            rule = f"has no route table that you may see, so it is not known to be private; {remedy}"
             raise InputError("subnet_ids", subnet_id, rule)
