@@ -81,6 +81,7 @@ options:
       - How much of the group's sizes one instance of a type counts, from 1 to 999, by instance type; for all types or
         none. Sizes and O(on_demand_base) are in these units then.
       - An empty dictionary takes the weights away.
+      - Not with O(capacity_owner=placement), which counts instances.
     type: dict
   instance_requirements:
     description:

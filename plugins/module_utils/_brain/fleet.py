@@ -293,6 +293,9 @@ def _apply_owner(fleet: dict[str, Any], given: dict[str, Any], current: dict[str
                     option, given[option], "must be 0 under capacity_owner: placement, which may scale to 0"
                 )
             fleet[option] = 0
+        if fleet["instance_weights"]:
+            rule = "must be left out or empty under capacity_owner: placement, which counts replicas, an instance each"
+            raise InputError("instance_weights", fleet["instance_weights"], rule)
     if current is None:
         return
     if owner == PLACEMENT:

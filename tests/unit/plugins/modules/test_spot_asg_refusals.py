@@ -149,6 +149,20 @@ TO_A_FLEET = {
             "min_size",
             "1 must be 0 under capacity_owner: placement, which may scale to 0",
         ),
+        Row(
+            {"capacity_owner": "placement", "on_demand_base": 1},
+            "on_demand_base",
+            "1 must be 0 under capacity_owner: placement, which may scale to 0",
+        ),
+        Row(
+            {
+                "capacity_owner": "placement",
+                "instance_types": ["g5.xlarge", "g5.2xlarge"],
+                "instance_weights": {"g5.xlarge": 1, "g5.2xlarge": 2},
+            },
+            "instance_weights",
+            "{'g5.xlarge': 1, 'g5.2xlarge': 2} must be left out or empty under capacity_owner: placement",
+        ),
         Row({"health_check_type": "ELB"}, "health_check_type", "'ELB' needs target_group_arns"),
         Row(
             {"instance_requirements": NEEDS, "spot_strategy": "capacity-optimized-prioritized"},
