@@ -20,6 +20,7 @@ options:
       - C(places) is a list of mappings with C(place), C(region), C(hub) (whether it is the hub), C(stacks)
         (RV(ethereal.spot.spot_stack_info#module:stacks)) and C(fleet) (the result of M(ethereal.spot.spot_fleet_info) for the
         spot group and the on-demand group, or null).
+      - C(workers), if given, names the inventory's workers. Places that the state has and these do not are named.
     type: dict
     required: true
 """

@@ -20,7 +20,8 @@ def status_lines(deployment: dict[str, Any]) -> list[str]:
     """What is wanted and what is there, one line a place, then every reason why they differ, then where launches fail.
 
     `deployment` has `prefix`, `state` (as spot_state returns it, or None without a hub), and `places`: a list of {place, region,
-    hub, stacks (as spot_stack_info returns them), fleet (as spot_fleet_info returns it, or None)}.
+    hub, stacks (as spot_stack_info returns them), fleet (as spot_fleet_info returns it, or None)}, and `workers` if they are known:
+    the names of the inventory's workers, looked at or not.
     """
     state = deployment["state"]
     rows = [_row(place, state) for place in deployment["places"]]
@@ -35,8 +36,20 @@ def status_lines(deployment: dict[str, Any]) -> list[str]:
         *table(headings, [[row[name] for name in headings] for row in rows], RIGHT),
     ]
     remarks = [f"{place['place']}: {remark}" for place in deployment["places"] for remark in _remarks(place)]
+    remarks += _unknown_places(state, deployment.get("workers"))
     remembered = [f"launches fail in {entry['sentence']}" for entry in (state["ledger"] if state else [])]
     return [*lines, *_paragraph(remarks), *_paragraph(remembered)]
+
+
+def _unknown_places(state: dict[str, Any] | None, workers: list[str] | None) -> list[str]:
+    """Places that the state has and the inventory has not: whatever is there costs money, and nobody looks."""
+    if state is None or workers is None:
+        return []
+    known = {*state["placement"], *state["places"]}
+    return [
+        f"{place}: the state has this place, the inventory does not, so what runs there is not shown"
+        for place in sorted(known.difference(workers))
+    ]
 
 
 def _paragraph(lines: list[str]) -> list[str]:

@@ -17,7 +17,11 @@ STATE = {
     "active_place": "us-west-2",
     "status": "COMPLETED",
     "ledger": [],
+    "places": {},
 }
+
+
+WORKERS = ["us-west-2", "eu-west-1"]
 
 
 def stack(name: str, verdict: str = "current", drift: list[dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -57,7 +61,14 @@ def row(lines: list[str], place: str) -> list[str]:
 
 def test_a_place_is_one_line_with_what_is_wanted_and_what_is_there() -> None:
     serving = fleet(group(2, ("us-west-2a", "g5.xlarge")), ["us-west-2 wants 2 instances, 1 serve."], (1, 2))
-    lines = status_lines({"prefix": "llm", "state": STATE, "places": [HUB, worker("us-west-2", "us-west-2", serving)]})
+    lines = status_lines(
+        {
+            "workers": WORKERS,
+            "prefix": "llm",
+            "state": STATE,
+            "places": [HUB, worker("us-west-2", "us-west-2", serving)],
+        }
+    )
     assert lines[0] == "llm: COMPLETED, active in us-west-2, epoch 3, control plane off"
     assert row(lines, "us-west-2 ") == [
         *("us-west-2", "yes", "1/2", "0/0", "1/2", "us-west-2a", "g5.xlarge", "1", "ok", "0"),
@@ -68,7 +79,7 @@ def test_a_place_is_one_line_with_what_is_wanted_and_what_is_there() -> None:
 
 def test_a_region_is_named_where_places_have_names_of_their_own() -> None:
     idle = worker("lab", "eu-west-1", fleet(group(0)))
-    lines = status_lines({"prefix": "llm", "state": STATE, "places": [idle]})
+    lines = status_lines({"workers": WORKERS, "prefix": "llm", "state": STATE, "places": [idle]})
     assert row(lines, "lab")[:3] == ["lab", "eu-west-1", "no"]
 
 
@@ -86,7 +97,9 @@ def test_drift_and_troubled_stacks_are_named() -> None:
 def test_nothing_provisioned_yet() -> None:
     missing = {"fleets": [{"exists": False}, {"exists": False}], "service": None, "why": ["There is no group x."]}
     nothing = {**STATE, "placement": {}, "active_place": None, "status": None, "switch": None, "epoch": 0}
-    lines = status_lines({"prefix": "llm", "state": nothing, "places": [worker("lab", "lab", missing)]})
+    lines = status_lines(
+        {"workers": WORKERS, "prefix": "llm", "state": nothing, "places": [worker("lab", "lab", missing)]}
+    )
     assert lines[0] == "llm: no status, placed nowhere, epoch 0, control plane not set"
     assert row(lines, "lab ")[1:5] == ["no", "-", "-", "-"]
 
@@ -113,6 +126,15 @@ def test_where_launches_fail_is_told_last() -> None:
 def test_what_instances_are_not_is_told() -> None:
     found = {"instance": "i-1", "rule": "volume_encryption", "found": {"vol-1": False}, "wanted": True}
     serving = {**fleet(group(1, ("a", "g5.xlarge"))), "evidence": {"findings": [found], "unproved": ["i-2"]}}
-    lines = status_lines({"prefix": "llm", "state": STATE, "places": [worker("us-west-2", "us-west-2", serving)]})
+    lines = status_lines(
+        {"workers": WORKERS, "prefix": "llm", "state": STATE, "places": [worker("us-west-2", "us-west-2", serving)]}
+    )
     assert "us-west-2: i-1: volume_encryption is {'vol-1': False}, must be True" in lines
     assert "us-west-2: i-2 could not be seen whole" in lines
+
+
+def test_a_place_that_only_the_state_has_is_named() -> None:
+    state = {**STATE, "placement": {"gone": {"spot": 1, "on_demand": 0}}, "places": {"eu-west-1": {}, "left": {}}}
+    lines = status_lines({"workers": WORKERS, "prefix": "llm", "state": state, "places": [HUB]})
+    rule = "the state has this place, the inventory does not, so what runs there is not shown"
+    assert lines[-2:] == [f"gone: {rule}", f"left: {rule}"]
