@@ -14,7 +14,8 @@ description:
   - Reads Auto Scaling groups, their instances and their failed launches, and an ECS service on request.
   - Says in sentences why a fleet is not as wanted.
   - Needs the IAM actions C(autoscaling:DescribeAutoScalingGroups), C(autoscaling:DescribeScalingActivities) and
-    C(ec2:DescribeInstances), C(ecs:DescribeServices) with O(service), and C(ec2:DescribeVolumes),
+    C(ec2:DescribeInstances), C(ecs:DescribeServices) with O(service),
+    C(elasticfilesystem:DescribeReplicationConfigurations) with O(file_system_id), and C(ec2:DescribeVolumes),
     C(ec2:DescribeLaunchTemplateVersions) and C(ec2:DescribeRouteTables) with O(prove).
 author:
   - Ethereal Spot contributors (@ethereal-spot)
@@ -40,6 +41,10 @@ options:
   service:
     description:
       - The name of an ECS service in O(cluster) to read, too.
+    type: str
+  file_system_id:
+    description:
+      - An EFS file system whose copy in another region is read, too.
     type: str
   prove:
     description:
@@ -175,6 +180,32 @@ fleets:
       wanted: {desired_capacity: 2, min_size: 0, max_size: 50}
       actual: {in_service: 1, by_market: {spot: 1}, by_zone: {us-east-1a: 1}}
       why: ["llm-us-east-1 wants 2 instances, 1 serve."]
+replication:
+  description: The copy of O(file_system_id). Null if none was asked for or there is none.
+  returned: success
+  type: dict
+  contains:
+    file_system_id:
+      description: The id of the copy, in RV(replication.region).
+      type: str
+    last_replicated:
+      description: What was written before is in the copy; what was written later may not be. Null until the first copy is complete.
+      type: str
+    message:
+      description: What AWS says of a replication that is paused or failed.
+      type: str
+    region:
+      description: The copy's region.
+      type: str
+    status:
+      description: V(ENABLED) while AWS keeps the copy up to date.
+      type: str
+  sample:
+    file_system_id: fs-0123456789abcdef0
+    last_replicated: "2026-03-01T11:58:07+00:00"
+    message: null
+    region: us-west-2
+    status: ENABLED
 service:
   description: The ECS service. Null if none was asked for or it does not exist.
   returned: success
@@ -223,7 +254,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import autoscaling
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ec2
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ecs
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import efs
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.fleet_proof import prove
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import files
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_status
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
@@ -240,6 +273,7 @@ ARGUMENTS = {
     "failures_within": {"type": "int", "default": 60},
     "cluster": {"type": "str"},
     "service": {"type": "str"},
+    "file_system_id": {"type": "str"},
     "prove": {"type": "bool", "default": False},
     "allow_public_subnets": {"type": "bool", "default": False},
 }
@@ -255,6 +289,8 @@ def check_options(params: dict[str, Any]) -> None:
             check_fleet_name(name, f"names[{index}]")
     if params["prefix"] is not None:
         names.check_prefix(params["prefix"], "prefix")
+    if params["file_system_id"] is not None:
+        files.check_file_system_id(params["file_system_id"], "file_system_id")
     check_service(params["cluster"], params["service"])
     check_integer(params["failures_within"], "failures_within")
 
@@ -282,11 +318,23 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
         answer = ecs.describe_service(clients("ecs"), params["cluster"], params["service"])
         service = fleet_status.service_view(answer) if answer else None
         why += fleet_status.why_service(params["service"], service)
+    replication = None
+    if params["file_system_id"]:
+        answer = efs.replication_of(clients("efs"), params["file_system_id"])
+        replication = files.replication_view(answer, params["file_system_id"]) if answer else None
+        why += files.why_replication(params["file_system_id"], replication)
     evidence = None
     if params["prove"]:
         public = params["allow_public_subnets"]
         evidence = prove(clients, groups, described=described, subnets=True, public_subnets=public)
-    return {"changed": False, "evidence": evidence, "fleets": fleets, "service": service, "why": why}
+    return {
+        "changed": False,
+        "evidence": evidence,
+        "fleets": fleets,
+        "replication": replication,
+        "service": service,
+        "why": why,
+    }
 
 
 def main() -> None:

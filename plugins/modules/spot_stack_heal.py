@@ -181,7 +181,8 @@ def apply(
         for change in mine:
             if change["how"] == "call":
                 client = clients(probes.SERVICES[change["type"]])
-                probes.heal(client, change["type"], found[name]["resources"][change["resource"]], change["paths"])
+                resource = found[name]["resources"][change["resource"]]
+                probes.heal(client, change["type"], resource, change["paths"], found[name]["parameters"])
 
 
 def revert(client: Any, found: dict[str, Any], overrides: dict[str, str], role_arn: str | None, timeout: int) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""EFS: subnets and security groups are moto's, mount targets have network interfaces there, and the tag calls that AWS deprecated work."""
+"""EFS: its subnets and groups are moto's, mount targets have interfaces, tag calls that AWS deprecated work, and replication goes on."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ NEEDS = [
     "ministack.services.efs._delete_mount_target",
     "ministack.services.efs._modify_mount_target_security_groups",
     "ministack.services.efs._mount_targets",
+    "ministack.services.efs._describe_replication_configurations",
+    "ministack.services.efs._replication_configs",
+    "ministack.services.efs._now_iso",
     "ministack.services.efs._list_tags_for_resource",
     "ministack.services.efs._tag_resource",
     "ministack.services.efs._untag_resource",
@@ -43,6 +46,7 @@ def install(context: Context) -> None:
     ec2._security_groups = _SecurityGroups(context)
     ec2._ensure_defaults_initialized = lambda: None
     _Interfaces(context).install()
+    _go_on_replicating()
     serve = efs.handle_request
 
     async def handle(method: str, path: str, headers: dict, body: bytes, query: dict) -> Any:
@@ -59,6 +63,20 @@ def install(context: Context) -> None:
         return (204, reply[1], b"") if reply[0] < 300 else reply
 
     ministack.SERVICE_HANDLERS["elasticfilesystem"] = handle
+
+
+def _go_on_replicating() -> None:
+    """Whoever looks finds the copy complete up to now: the time moves as long as the replication is enabled (botocore model)."""
+    describe = efs._describe_replication_configurations
+
+    def describe_replications(query: dict) -> Any:
+        for _key, configuration in efs._replication_configs.all_items():
+            for destination in configuration["Destinations"]:
+                if destination["Status"] == "ENABLED":
+                    destination["LastReplicatedTimestamp"] = efs._now_iso()
+        return describe(query)
+
+    efs._describe_replication_configurations = describe_replications
 
 
 def _backend() -> Any:

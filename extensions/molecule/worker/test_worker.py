@@ -72,6 +72,12 @@ def test_files_are_encrypted_and_backed_up(
     assert efs.describe_backup_policy(FileSystemId=files["FileSystemId"])["BackupPolicy"]["Status"] == "ENABLED"
 
 
+def test_files_are_as_asked_for(client: Callable[[str], Any], files: dict[str, Any]) -> None:
+    assert (files["ThroughputMode"], files["ProvisionedThroughputInMibps"]) == ("provisioned", 64)
+    policies = client("efs").describe_lifecycle_configuration(FileSystemId=files["FileSystemId"])["LifecyclePolicies"]
+    assert {"TransitionToIA": "AFTER_7_DAYS"} in policies
+
+
 def test_files_are_reached_over_tls_through_the_access_point(
     client: Callable[[str], Any], files: dict[str, Any]
 ) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 try:
@@ -56,12 +57,27 @@ EXPECTED: dict[str, dict[str, Any]] = {
     },
     "AWS::EC2::VPCEndpoint": {"/PrivateDnsEnabled": True},
 }
+PROVISIONED = "/ProvisionedThroughputInMibps"
 SERVICES = {
     "AWS::KMS::Key": "kms",
     "AWS::ECS::Cluster": "ecs",
     "AWS::EFS::FileSystem": "efs",
     "AWS::EC2::VPCEndpoint": "ec2",
 }
+
+
+def expected(kind: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """What a stack's template declares with these parameters; a stack that does not have them yet has the standing values."""
+    wanted = dict(EXPECTED[kind])
+    if kind == "AWS::EFS::FileSystem":
+        wanted["/BackupPolicy/Status"] = parameters.get("FilesBackup", wanted["/BackupPolicy/Status"])
+        wanted["/ThroughputMode"] = parameters.get("FilesThroughput", wanted["/ThroughputMode"])
+        if wanted["/ThroughputMode"] == "provisioned":
+            wanted[PROVISIONED] = float(parameters["FilesProvisionedMibps"])
+        if "FilesInfrequentAfter" in parameters:
+            after = parameters["FilesInfrequentAfter"]
+            wanted["/LifecyclePolicies"] = [{"TransitionToIA": after}, *LIFECYCLE[1:]] if after else []
+    return wanted
 
 
 @translated("read the key's rotation")
@@ -92,6 +108,7 @@ def read_file_system(client: Any, file_system: str) -> dict[str, Any] | None:
         "/FileSystemPolicy": _file_system_policy(client, file_system),
         "/LifecyclePolicies": _lifecycle(client, file_system),
         "/ThroughputMode": found["ThroughputMode"],
+        **({PROVISIONED: found["ProvisionedThroughputInMibps"]} if found["ThroughputMode"] == "provisioned" else {}),
     }
 
 
@@ -150,54 +167,56 @@ def _gone(error: ClientError, *codes: str) -> None:
 
 
 @translated("enable the key's rotation")
-def enable_rotation(client: Any, key: str) -> None:
+def enable_rotation(client: Any, key: str, wanted: Mapping[str, Any]) -> None:
     client.enable_key_rotation(KeyId=key)
 
 
 @translated("set the cluster's settings")
-def set_cluster_settings(client: Any, cluster: str) -> None:
-    wanted = EXPECTED["AWS::ECS::Cluster"]["/ClusterSettings"]
-    settings = [{"name": item["Name"], "value": item["Value"]} for item in wanted]
+def set_cluster_settings(client: Any, cluster: str, wanted: Mapping[str, Any]) -> None:
+    settings = [{"name": item["Name"], "value": item["Value"]} for item in wanted["/ClusterSettings"]]
     client.update_cluster_settings(cluster=cluster, settings=settings)
 
 
-@translated("enable the file system's backups")
-def enable_backups(client: Any, file_system: str) -> None:
-    client.put_backup_policy(FileSystemId=file_system, BackupPolicy={"Status": "ENABLED"})
+@translated("set the file system's backups")
+def set_backups(client: Any, file_system: str, wanted: Mapping[str, Any]) -> None:
+    client.put_backup_policy(FileSystemId=file_system, BackupPolicy={"Status": wanted["/BackupPolicy/Status"]})
 
 
 @translated("set the file system's policy")
-def set_file_system_policy(client: Any, file_system: str) -> None:
-    client.put_file_system_policy(FileSystemId=file_system, Policy=json.dumps(FILE_SYSTEM_POLICY))
+def set_file_system_policy(client: Any, file_system: str, wanted: Mapping[str, Any]) -> None:
+    client.put_file_system_policy(FileSystemId=file_system, Policy=json.dumps(wanted["/FileSystemPolicy"]))
 
 
 @translated("set the file system's lifecycle")
-def set_lifecycle(client: Any, file_system: str) -> None:
-    client.put_lifecycle_configuration(FileSystemId=file_system, LifecyclePolicies=LIFECYCLE)
+def set_lifecycle(client: Any, file_system: str, wanted: Mapping[str, Any]) -> None:
+    client.put_lifecycle_configuration(FileSystemId=file_system, LifecyclePolicies=wanted["/LifecyclePolicies"])
 
 
 @translated("set the file system's throughput mode")
-def set_throughput(client: Any, file_system: str) -> None:
-    client.update_file_system(FileSystemId=file_system, ThroughputMode="elastic")
+def set_throughput(client: Any, file_system: str, wanted: Mapping[str, Any]) -> None:
+    mibps = {"ProvisionedThroughputInMibps": wanted[PROVISIONED]} if PROVISIONED in wanted else {}
+    client.update_file_system(FileSystemId=file_system, ThroughputMode=wanted["/ThroughputMode"], **mibps)
 
 
 @translated("enable the VPC endpoint's private DNS")
-def enable_private_dns(client: Any, endpoint: str) -> None:
+def enable_private_dns(client: Any, endpoint: str, wanted: Mapping[str, Any]) -> None:
     client.modify_vpc_endpoint(VpcEndpointId=endpoint, PrivateDnsEnabled=True)
 
 
-_HEALERS: dict[tuple[str, str], Callable[[Any, str], None]] = {
+_HEALERS: dict[tuple[str, str], Callable[[Any, str, Mapping[str, Any]], None]] = {
     ("AWS::KMS::Key", "/EnableKeyRotation"): enable_rotation,
     ("AWS::ECS::Cluster", "/ClusterSettings"): set_cluster_settings,
-    ("AWS::EFS::FileSystem", "/BackupPolicy/Status"): enable_backups,
+    ("AWS::EFS::FileSystem", "/BackupPolicy/Status"): set_backups,
     ("AWS::EFS::FileSystem", "/FileSystemPolicy"): set_file_system_policy,
     ("AWS::EFS::FileSystem", "/LifecyclePolicies"): set_lifecycle,
     ("AWS::EFS::FileSystem", "/ThroughputMode"): set_throughput,
+    ("AWS::EFS::FileSystem", PROVISIONED): set_throughput,
     ("AWS::EC2::VPCEndpoint", "/PrivateDnsEnabled"): enable_private_dns,
 }
 
 
-def heal(client: Any, kind: str, resource: str, paths: Iterable[str]) -> None:
-    """Set the given paths of one resource to what is expected, one call a path."""
-    for path in paths:
-        _HEALERS[kind, path](client, resource)
+def heal(client: Any, kind: str, resource: str, paths: Iterable[str], parameters: Mapping[str, str]) -> None:
+    """Set the given paths of one resource to what is expected with its stack's parameters, one call for each that has its own."""
+    wanted = expected(kind, parameters)
+    for healer in dict.fromkeys(_HEALERS[kind, path] for path in paths):
+        healer(client, resource, wanted)

@@ -92,13 +92,14 @@ def _add_drift(clients: Clients, name: str, found: dict[str, Any], seconds: floa
         seen = {item["LogicalResourceId"] for item in checked}
         for item in resources:
             if item["ResourceType"] in probes.READERS and item["LogicalResourceId"] not in seen:
-                found["drift"] += _probe(clients, item)
+                found["drift"] += _probe(clients, item, found["parameters"])
     except AwsError as error:
         found["drift_unknown"] = error.message
 
 
-def _probe(clients: Clients, resource: dict[str, Any]) -> list[dict[str, Any]]:
+def _probe(clients: Clients, resource: dict[str, Any], parameters: dict[str, str]) -> list[dict[str, Any]]:
     kind = resource["ResourceType"]
     actual = probes.READERS[kind](clients(probes.SERVICES[kind]), resource["PhysicalResourceId"])
-    drift = brain.probed_drift(resource["LogicalResourceId"], kind, probes.EXPECTED[kind], actual)
+    wanted = probes.expected(kind, parameters)
+    drift = brain.probed_drift(resource["LogicalResourceId"], kind, wanted, actual)
     return [drift] if drift else []

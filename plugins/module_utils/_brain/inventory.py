@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import files
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import patching
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.ceiling import ceiling
@@ -129,6 +130,11 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_container_gpus": Variable("int", 1, whole(0)),
     "spot_container_memory": Variable("int", 4096, whole(128)),
     "spot_container_command": Variable("list", [], checks.check_command),
+    "spot_files_throughput_mode": Variable("str", "elastic", one_of("elastic", "bursting", "provisioned")),
+    "spot_files_provisioned_mibps": Variable("int", 0, whole(0, 3414)),
+    "spot_files_infrequent_after_days": Variable("int", 30, files.check_infrequent_after),
+    "spot_files_backup": Variable("bool", True, checks.check_boolean),
+    "spot_files_replica_region": Variable("str", None, check_region),
     "spot_container_pull": Variable("str", "once", one_of("default", "always", "once", "prefer-cached")),
     "spot_container_environment": Variable("dict", {}, checks.check_environment),
 }
@@ -265,6 +271,18 @@ def _check_patching(place: str, values: Mapping[str, Any], given: Mapping[str, A
         raise InputError("spot_patch_reboot", True, f"needs spot_patch_operation: {patching.INSTALL}")
 
 
+def _check_files(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    # One that is wrong for itself has been told already.
+    if all(
+        name in values or given.get(name) is None
+        for name in ("spot_files_throughput_mode", "spot_files_provisioned_mibps")
+    ):
+        mode, mibps = _value(values, "spot_files_throughput_mode"), _value(values, "spot_files_provisioned_mibps")
+        files.check_throughput(mode, mibps, "spot_files_provisioned_mibps")
+    if "spot_files_replica_region" in values:
+        files.check_replica(values["spot_files_replica_region"], region_of(place, values), "spot_files_replica_region")
+
+
 PLACE_RULES = (
     _check_name,
     _check_region_of_name,
@@ -274,6 +292,7 @@ PLACE_RULES = (
     _check_role,
     _check_topic,
     _check_patching,
+    _check_files,
 )
 
 

@@ -111,6 +111,10 @@ def _remarks(place: dict[str, Any]) -> list[str]:
     if place["fleet"]:
         evidence = place["fleet"].get("evidence") or {"findings": [], "unproved": []}
         remarks += place["fleet"]["why"]
+        replication = place["fleet"].get("replication")
+        if replication:
+            when = replication["last_replicated"] or "not yet"
+            remarks.append(f"copy of the files in {replication['region']} ({replication['file_system_id']}): {when}")
         remarks += [sentence([finding]) for finding in evidence["findings"]]
         remarks += [f"{name} could not be seen whole" for name in evidence["unproved"]]
     for stack in place["stacks"].values():

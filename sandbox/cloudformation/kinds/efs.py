@@ -63,7 +63,20 @@ class FileSystem(EfsKind):
         call.made(file_system)
         self.wait(call, lambda call: self._find(call, file_system), "available")
         self._configure(call, file_system, {}, wanted)
+        self._replicate(call, file_system, {}, wanted)
         return file_system
+
+    def _replicate(self, call: Call, file_system: str, old: Properties, new: Properties) -> None:
+        """A replication cannot change: another destination takes another replication (EFS has no call to update one)."""
+        efs = self.api(call)
+        before, after = old.get("ReplicationConfiguration"), new.get("ReplicationConfiguration")
+        if before == after:
+            return
+        if before:
+            gone_is_fine(efs.delete_replication_configuration, SourceFileSystemId=file_system)
+        if after:
+            arguments = request(efs, "create_replication_configuration", after, ("Destinations",))
+            efs.create_replication_configuration(SourceFileSystemId=file_system, **arguments)
 
     def _configure(self, call: Call, file_system: str, old: Properties, new: Properties) -> None:
         efs = self.api(call)
@@ -92,6 +105,7 @@ class FileSystem(EfsKind):
             efs.update_file_system(FileSystemId=physical, **request(efs, "update_file_system", new, names))
             self.wait(call, lambda call: self._find(call, physical), "available")
         self._configure(call, physical, old, new)
+        self._replicate(call, physical, old, new)
         self.retag(call, physical, "FileSystemTags", old, new)
 
     def delete(self, call: Call, physical: str, properties: Properties) -> None:
@@ -122,6 +136,13 @@ class FileSystem(EfsKind):
         if "BackupPolicy" in expected:
             status = efs.describe_backup_policy(FileSystemId=physical)["BackupPolicy"]["Status"]
             actual["BackupPolicy"] = {"Status": {"ENABLING": "ENABLED", "DISABLING": "DISABLED"}.get(status, status)}
+        wanted = expected.get("ReplicationConfiguration", {}).get("Destinations")
+        answer = gone_is_fine(efs.describe_replication_configurations, FileSystemId=physical) if wanted else None
+        if answer:
+            (destination,) = answer["Replications"][0]["Destinations"]
+            # The key of the copy is not told in the source's region.
+            destination = {name: destination.get(name, value) for name, value in wanted[0].items()}
+            actual["ReplicationConfiguration"] = {"Destinations": [destination]}
         return {**actual, "FileSystemTags": tags_like(found.get("Tags"), expected.get("FileSystemTags"))}
 
     def attributes(self, call: Call, physical: str, properties: Properties) -> dict[str, Any]:

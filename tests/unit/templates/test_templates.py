@@ -288,9 +288,12 @@ def test_probes_expect_what_the_templates_declare(load):
     assert region.only("AWS::ECS::Cluster")["ClusterSettings"] == expected["AWS::ECS::Cluster"]["/ClusterSettings"]
     files = region.only("AWS::EFS::FileSystem")
     wanted = expected["AWS::EFS::FileSystem"]
-    assert files["BackupPolicy"]["Status"] == wanted["/BackupPolicy/Status"]
-    assert files["LifecyclePolicies"] == wanted["/LifecyclePolicies"]
-    assert files["ThroughputMode"] == wanted["/ThroughputMode"]
+    standing = {name: item["Default"] for name, item in region.parameters.items() if name.startswith("Files")}
+    assert probes.expected("AWS::EFS::FileSystem", standing) == wanted
+    assert files["BackupPolicy"]["Status"] == {"Ref": "FilesBackup"}
+    assert files["ThroughputMode"] == {"Ref": "FilesThroughput"}
+    tiers = [{"TransitionToIA": {"Ref": "FilesInfrequentAfter"}}, *wanted["/LifecyclePolicies"][1:]]
+    assert files["LifecyclePolicies"] == {"Fn::If": ["Tiers", tiers, []]}
     assert probes.normal_policy(files["FileSystemPolicy"]) == probes.normal_policy(wanted["/FileSystemPolicy"])
     for endpoint in network.of_kind("AWS::EC2::VPCEndpoint").values():
         if endpoint["VpcEndpointType"] == "Interface":

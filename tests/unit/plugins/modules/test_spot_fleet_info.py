@@ -225,3 +225,32 @@ def test_bad_input(run: Callable[..., Any], options: dict[str, Any], message: st
     assert result.failed
     assert message in result["msg"]
     assert result.calls == []
+
+
+FILES = "fs-0123456789abcdef0"
+
+
+def test_the_copy_of_the_files(run: Callable[..., Any], recorder: Any) -> None:
+    copy = {
+        "FileSystemId": "fs-0123456789abcdef1",
+        "Region": "eu-central-1",
+        "Status": "ENABLED",
+        "LastReplicatedTimestamp": datetime(2026, 3, 1, 11, 58, 7, tzinfo=UTC),
+    }
+    standing = {
+        "SourceFileSystemId": FILES,
+        "SourceFileSystemRegion": REGION,
+        "SourceFileSystemArn": f"arn:aws:elasticfilesystem:{REGION}:123456789012:file-system/{FILES}",
+        "OriginalSourceFileSystemArn": f"arn:aws:elasticfilesystem:{REGION}:123456789012:file-system/{FILES}",
+        "CreationTime": NOW,
+    }
+    recorder.answer(
+        "efs", "DescribeReplicationConfigurations", {"Replications": [{**standing, "Destinations": [copy]}]}
+    )
+    members = [member(SPOT, "us-east-1a"), member(ON_DEMAND, "us-east-1b")]
+    result = run([group(desired=2, members=members)], names=["llm"], file_system_id=FILES)
+    assert result["replication"]["last_replicated"] == "2026-03-01T11:58:07+00:00"
+    assert (result["replication"]["region"], result["why"]) == ("eu-central-1", [])
+    recorder.answer("efs", "DescribeReplicationConfigurations", {"Replications": []})
+    result = run([group(desired=2, members=members)], names=["llm"], file_system_id=FILES)
+    assert (result["replication"], result["why"]) == (None, [f"File system {FILES} is not replicated."])

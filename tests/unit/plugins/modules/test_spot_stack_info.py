@@ -334,7 +334,7 @@ class TestProbes:
         kms = client("kms")
         key = kms.create_key()["KeyMetadata"]["KeyId"]
         assert probes.read_key(kms, key) == {"/EnableKeyRotation": False}
-        probes.heal(kms, "AWS::KMS::Key", key, ["/EnableKeyRotation"])
+        probes.heal(kms, "AWS::KMS::Key", key, ["/EnableKeyRotation"], {})
         assert probes.read_key(kms, key) == probes.EXPECTED["AWS::KMS::Key"]
         assert probes.read_key(kms, "11111111-2222-3333-4444-555555555555") is None
 
@@ -353,7 +353,7 @@ class TestProbes:
         recorder.answer("ecs", "UpdateClusterSettings", update)
         ecs = client("ecs")
         assert probes.read_cluster(ecs, "gpu") != probes.EXPECTED["AWS::ECS::Cluster"]
-        probes.heal(ecs, "AWS::ECS::Cluster", "gpu", ["/ClusterSettings"])
+        probes.heal(ecs, "AWS::ECS::Cluster", "gpu", ["/ClusterSettings"], {})
         assert probes.read_cluster(ecs, "gpu") == probes.EXPECTED["AWS::ECS::Cluster"]
         assert probes.read_cluster(ecs, "other") is None
 
@@ -405,12 +405,19 @@ class TestProbes:
         expected = probes.EXPECTED["AWS::EFS::FileSystem"]
         before = probes.read_file_system(efs, file_system)
         assert {path for path in expected if before[path] != expected[path]} == set(expected)
-        probes.heal(efs, "AWS::EFS::FileSystem", file_system, expected)
+        probes.heal(efs, "AWS::EFS::FileSystem", file_system, expected, {})
         assert probes.read_file_system(efs, file_system) == expected
         # What order AWS answers in means nothing.
         kept["Policy"] = json.dumps({"Id": "x", **json.loads(kept["Policy"])})
         assert probes.read_file_system(efs, file_system) == expected
         assert probes.read_file_system(efs, "fs-0123456789abcdef0") is None
+        # What its stack asks for is what is healed.
+        asked = {"FilesBackup": "DISABLED", "FilesThroughput": "bursting", "FilesInfrequentAfter": "AFTER_7_DAYS"}
+        wanted = probes.expected("AWS::EFS::FileSystem", asked)
+        assert (wanted["/BackupPolicy/Status"], wanted["/ThroughputMode"]) == ("DISABLED", "bursting")
+        assert wanted["/LifecyclePolicies"][0] == {"TransitionToIA": "AFTER_7_DAYS"}
+        probes.heal(efs, "AWS::EFS::FileSystem", file_system, ["/BackupPolicy/Status", "/ThroughputMode"], asked)
+        assert (kept["Status"], kept["ThroughputMode"]) == ("DISABLED", "bursting")
 
     def test_endpoint(self, client):
         ec2 = client("ec2")

@@ -62,6 +62,11 @@ COMPLETE = {
     "spot_container_memory": 1024,
     "spot_container_command": ["serve"],
     "spot_container_environment": {"A": "b"},
+    "spot_files_throughput_mode": "provisioned",
+    "spot_files_provisioned_mibps": 64,
+    "spot_files_infrequent_after_days": 7,
+    "spot_files_backup": False,
+    "spot_files_replica_region": "eu-central-1",
     "spot_container_pull": "prefer-cached",
 }
 
@@ -166,6 +171,13 @@ def test_the_playbooks_read_known_variables_with_the_same_defaults():
         ({"spot_patch_reboot": True}, "spot_patch_reboot: True needs spot_patch_operation: install"),
         ({"spot_patch_schedule": "rate(1 day)"}, "spot_patch_schedule: 'rate(1 day)' must be cron(MINUTES HOURS"),
         ({"spot_patch_schedule": "cron(0 3 * * *)"}, "spot_patch_schedule: 'cron(0 3 * * *)' must be cron("),
+        ({"spot_files_provisioned_mibps": 8}, "spot_files_provisioned_mibps: 8 must be 1 to 3414 with throughput mode"),
+        ({"spot_files_throughput_mode": "provisioned"}, "spot_files_provisioned_mibps: 0 must be 1 to 3414"),
+        ({"spot_files_infrequent_after_days": 31}, "spot_files_infrequent_after_days: 31 must be one of 0, 1, 7, 14"),
+        (
+            {"spot_files_replica_region": "cn-north-1"},
+            "spot_files_replica_region: 'cn-north-1' is in another partition",
+        ),
         ({"spot_patch_concurrency": "0%"}, "spot_patch_concurrency: '0%' must be a whole number of at least 1"),
         ({"spot_patch_concurrency": 0}, "spot_patch_concurrency: 0 must be a whole number of at least 1"),
         ({"spot_sns_topic_arn": "alerts"}, "spot_sns_topic_arn: 'alerts' must be the ARN of a standard SNS topic"),
