@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -35,5 +34,6 @@ class ActionModule(ActionBase):
             text=text,
         )
         if errors:
-            raise AnsibleActionFail("\n".join(text), result=result)
+            # Returned, not raised: a task may say by itself what counts as failed.
+            result.update(failed=True, msg="\n".join(text))
         return result
