@@ -23,6 +23,7 @@ KINDS = {
         "EIP",
         "FlowLog",
         "InternetGateway",
+        "KeyPair",
         "NatGateway",
         "Route",
         "RouteTable",

@@ -10,6 +10,7 @@ import functools
 
 from sandbox.cloudformation.kinds import cloudwatch
 from sandbox.cloudformation.kinds import dynamodb
+from sandbox.cloudformation.kinds import ec2_keys
 from sandbox.cloudformation.kinds import ec2_network
 from sandbox.cloudformation.kinds import ec2_security
 from sandbox.cloudformation.kinds import ec2_traffic
@@ -27,6 +28,7 @@ from sandbox.cloudformation.kinds.base import Kind
 _MODULES = (
     cloudwatch,
     dynamodb,
+    ec2_keys,
     ec2_network,
     ec2_security,
     ec2_traffic,

@@ -61,7 +61,7 @@ def test_roles_give_every_parameter_and_no_other(load):
     assert set(fact["ansible.builtin.set_fact"]["hub_stacks"][0]["parameters"]) == set(load("hub").parameters)
 
 
-@pytest.mark.parametrize("role", ["network", "worker", "hub", "stack"])
+@pytest.mark.parametrize("role", ["network", "worker", "hub", "stack", "private_cluster"])
 def test_every_variable_is_specified_with_its_default(role):
     options = role_file(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
     defaults = role_file(role, "defaults/main.yml")

@@ -1,0 +1,150 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The example's cluster: foretold, made, again, one node changed, lost and removed, and gone, judged by AWS itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import leftovers
+import local_aws
+import pytest
+import yaml
+from deployment import ROOT
+from deployment import Account
+
+EXAMPLE = ROOT / "examples/private_cluster"
+REGION = "us-west-2"
+NODES = yaml.safe_load((EXAMPLE / "inventory.yml").read_text())["private_cluster"]["vars"]["private_cluster_nodes"]
+
+
+@pytest.fixture(scope="module")
+def account():
+    with local_aws.running() as aws:
+        yield Account(aws, local_aws.environment(aws.port), leftovers.listing(aws.url))
+
+
+def play(account, *arguments, succeed=True, **variables):
+    chosen = ["-i", str(EXAMPLE / "inventory.yml"), "-e", json.dumps(variables), *arguments]
+    return account.play("private_cluster", *chosen, succeed=succeed)
+
+
+@pytest.fixture(scope="module")
+def prediction(account):
+    return play(account, "--check")
+
+
+@pytest.fixture(scope="module")
+def first(account, prediction):
+    return play(account)
+
+
+def instances(account):
+    found = account.client("ec2", REGION).describe_instances(
+        Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    )
+    return {
+        next(tag["Value"] for tag in item["Tags"] if tag["Key"] == "ethereal-spot:node"): item
+        for reservation in found["Reservations"]
+        for item in reservation["Instances"]
+    }
+
+
+def test_check_mode_changes_nothing(prediction):
+    assert prediction.mutating == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"private_cluster_home_address": "0.0.0.0/0"}, "opens SSH to everyone"),
+        ({"private_cluster_public_key": "-----BEGIN OPENSSH PRIVATE KEY-----"}, "is a private key"),
+    ],
+)
+def test_bad_input_costs_no_call(account, variables, message):
+    refused = play(account, succeed=False, **variables)
+    assert message in refused.output
+    assert refused.calls == []
+
+
+def test_nodes_are_what_was_asked_for(account, first):
+    ec2 = account.client("ec2", REGION)
+    (key,) = [
+        item for item in account.client("kms", REGION).list_aliases()["Aliases"] if "ethereal-jobs" in item["AliasName"]
+    ]
+    found = instances(account)
+    assert {name: item.get("InstanceLifecycle") for name, item in found.items()} == {"master": None, "worker": "spot"}
+    assert found["master"]["PrivateIpAddress"] == "10.80.0.10"
+    assert found["master"].get("PublicIpAddress") in first.output
+    assert not found["worker"].get("PublicIpAddress")
+    for item in found.values():
+        assert (item["MetadataOptions"]["HttpTokens"], item["MetadataOptions"]["HttpPutResponseHopLimit"]) == (
+            "required",
+            1,
+        )
+        assert item["KeyName"] == "ethereal-jobs"
+        assert item["IamInstanceProfile"]["Arn"].endswith("/ethereal-jobs-node")
+        volumes = ec2.describe_volumes(VolumeIds=[device["Ebs"]["VolumeId"] for device in item["BlockDeviceMappings"]])[
+            "Volumes"
+        ]
+        # The image has a second device.
+        assert len(volumes) == 2
+        assert all(volume["Encrypted"] and volume["KmsKeyId"].endswith(key["TargetKeyId"]) for volume in volumes)
+
+
+def test_one_group_lets_ssh_in_from_home_and_nodes_to_each_other(account, first):
+    groups = {item["GroupId"] for node in instances(account).values() for item in node["SecurityGroups"]}
+    (group,) = account.client("ec2", REGION).describe_security_groups(GroupIds=sorted(groups))["SecurityGroups"]
+    rules = set()
+    for rule in group["IpPermissions"]:
+        sources = [source["CidrIp"] for source in rule["IpRanges"]]
+        sources += [pair["GroupId"] for pair in rule["UserIdGroupPairs"]]
+        rules |= {(rule["FromPort"], rule["ToPort"], source) for source in sources}
+    assert rules == {(22, 22, "8.8.8.8/32"), (80, 80, group["GroupId"]), (443, 443, group["GroupId"])}
+    assert sorted(rule["FromPort"] for rule in group["IpPermissionsEgress"]) == [80, 443]
+
+
+def test_a_second_run_changes_nothing(account, first):
+    again = play(account)
+    assert (again.mutating, again.changed) == ([], {"jobs": 0})
+
+
+def test_a_changed_node_is_told_and_replaced_only_when_asked(account, first):
+    before = instances(account)
+    nodes = [{**NODES[0], "user_data": "#!/bin/sh\n"}, {**NODES[1], "user_data": "#!/bin/sh\n"}]
+    # Lookups in the inventory's scripts are not resolved here, so both nodes are named outright.
+    told = play(account, private_cluster_nodes=nodes)
+    assert told.mutating == []
+    assert "worker differs from what is wanted" in told.output
+    assert instances(account) == before
+
+
+def test_a_lost_spot_node_is_launched_again_and_alone(account, first):
+    before = instances(account)
+    account.client("ec2", REGION).terminate_instances(InstanceIds=[before["worker"]["InstanceId"]])
+    run = play(account)
+    assert run.mutating.count("ec2:RunInstances") == 1
+    assert not {"ec2:TerminateInstances", "ec2:AssociateAddress"} & set(run.mutating)
+    after = instances(account)
+    assert after["master"]["InstanceId"] == before["master"]["InstanceId"]
+    assert after["worker"]["InstanceId"] != before["worker"]["InstanceId"]
+
+
+def test_the_inventory_finds_the_nodes(account, first):
+    done = subprocess.run(
+        [ROOT / ".venvs/dev/bin/ansible-inventory", "-i", EXAMPLE / "aws_ec2.yml", "--list"],
+        cwd=ROOT,
+        env={**os.environ, **account.environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(json.loads(done.stdout)["_meta"]["hostvars"]) == {"master", "worker"}
+
+
+def test_nothing_is_left(account, first):
+    play(account, private_cluster_state="absent")
+    assert leftovers.listing(account.aws.url) - account.before == set()
