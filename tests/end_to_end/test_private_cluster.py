@@ -145,6 +145,24 @@ def test_the_inventory_finds_the_nodes(account, first):
     assert set(json.loads(done.stdout)["_meta"]["hostvars"]) == {"master", "worker"}
 
 
+def test_a_replaced_node_keeps_nothing_of_what_it_was(account, first):
+    nodes = [{**node, "user_data": "#!/bin/sh\n"} for node in NODES]
+    play(account, private_cluster_nodes=nodes, private_cluster_replace=True)
+    before = instances(account)
+    assert before["worker"]["InstanceLifecycle"] == "spot"
+    plain = {name: value for name, value in nodes[1].items() if name not in ("market", "user_data")}
+    run = play(account, private_cluster_nodes=[nodes[0], plain], private_cluster_replace=True)
+    assert run.mutating.count("ec2:RunInstances") == 1
+    after = instances(account)
+    assert after["master"] == before["master"]
+    assert after["worker"].get("InstanceLifecycle") is None
+    described = account.client("ec2", REGION).describe_instance_attribute(
+        InstanceId=after["worker"]["InstanceId"], Attribute="userData"
+    )
+    assert not described["UserData"].get("Value")
+    assert play(account, private_cluster_nodes=[nodes[0], plain]).mutating == []
+
+
 def test_nothing_is_left(account, first):
     play(account, private_cluster_state="absent")
     assert leftovers.listing(account.aws.url) - account.before == set()
