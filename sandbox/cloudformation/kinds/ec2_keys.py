@@ -30,8 +30,11 @@ class KeyPair(Ec2Kind):
         gone_is_fine(self.api(call).delete_key_pair, KeyName=physical)
 
     def properties_of(self, call: Call, found: dict, expected: Properties) -> Properties:
-        # The API shows a fingerprint; the material comes back only when it is asked for, without its comment.
-        return {"KeyName": found["KeyName"], "PublicKeyMaterial": expected.get("PublicKeyMaterial")}
+        # The key comes back without its comment (EC2 API reference, DescribeKeyPairs, IncludePublicKey).
+        shown = self.api(call).describe_key_pairs(KeyNames=[found["KeyName"]], IncludePublicKey=True)["KeyPairs"][0]
+        wanted, key = expected.get("PublicKeyMaterial") or "", shown["PublicKey"].strip()
+        same = wanted.split()[:2] == key.split()[:2]
+        return {"KeyName": found["KeyName"], "PublicKeyMaterial": wanted if same else key}
 
     def attributes(self, call: Call, physical: str, properties: Properties) -> dict[str, Any]:
         found = self.find(call, physical) or {}
