@@ -453,6 +453,36 @@ options:
       desired_capacity:
         description: How many instances the group shall have.
         type: int
+  warm_pool:
+    description:
+      - Instances that were started ahead and wait beside the group. AWS takes a pool only for a group that buys no spot instance and has
+        no weights, so this needs O(on_demand_only=true).
+      - A pool that nothing is said of stays. It goes with its group.
+    type: dict
+    suboptions:
+      state:
+        description: V(absent) deletes the pool with its instances.
+        type: str
+        choices: [present, absent]
+        default: present
+      max_group_prepared_capacity:
+        description:
+          - How many instances group and pool have together at most.
+          - Required for V(present), since AWS would fill up to O(max_size).
+        type: int
+      min_size:
+        description: How many instances the pool has at least.
+        type: int
+        default: 0
+      pool_state:
+        description: The state in which instances wait. Stopped ones cost their volumes only.
+        type: str
+        choices: [stopped, running, hibernated]
+        default: stopped
+      reuse_on_scale_in:
+        description: Whether instances return to the pool when the group shrinks.
+        type: bool
+        default: false
   lifecycle_hooks:
     description:
       - Hooks that hold instances back while something is done for them. Hooks that are not named here stay. What is not said
@@ -650,7 +680,8 @@ notes:
   - Whatever scales needs C(autoscaling:DescribePolicies), C(autoscaling:PutScalingPolicy) and C(autoscaling:DeletePolicy),
     scheduled actions C(autoscaling:DescribeScheduledActions), C(autoscaling:PutScheduledUpdateGroupAction) and
     C(autoscaling:DeleteScheduledAction). Hooks need C(autoscaling:DescribeLifecycleHooks),
-    C(autoscaling:PutLifecycleHook), C(autoscaling:DeleteLifecycleHook), and C(iam:PassRole) for a target's role.
+    C(autoscaling:PutLifecycleHook), C(autoscaling:DeleteLifecycleHook), and C(iam:PassRole) for a target's role. A warm
+    pool needs C(autoscaling:DescribeWarmPool), C(autoscaling:PutWarmPool) and C(autoscaling:DeleteWarmPool).
     Notifications need C(autoscaling:DescribeNotificationConfigurations), C(autoscaling:PutNotificationConfiguration) and
     C(autoscaling:DeleteNotificationConfiguration). A topic that comes new to either is looked at with
     C(sns:GetTopicAttributes), a queue with C(sqs:GetQueueUrl). A refresh needs C(autoscaling:DescribeInstanceRefreshes) and
@@ -675,6 +706,13 @@ attributes:
 """
 
 EXAMPLES = r"""
+- name: Keep two stopped instances ready beside a fleet of on-demand instances
+  ethereal.spot.spot_asg:
+    region: us-east-1
+    name: gpu-reserve
+    warm_pool:
+      max_group_prepared_capacity: 2
+
 - name: Create a fleet with two on-demand instances and the rest on spot
   ethereal.spot.spot_asg:
     region: us-east-1
@@ -1143,6 +1181,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_refresh
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_twin
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_warm_pool
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import OWNERS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import check_fleet_name
@@ -1227,6 +1266,13 @@ INSTANCE_REFRESH = {
     "scale_in_protected_instances": {"type": "str", "choices": list(fleet_refresh.PROTECTED_CHOICES)},
     "standby_instances": {"type": "str", "choices": list(fleet_refresh.STANDBY_CHOICES)},
 }
+WARM_POOL = {
+    "state": PRESENCE,
+    "max_group_prepared_capacity": {"type": "int"},
+    "min_size": {"type": "int", "default": 0},
+    "pool_state": {"type": "str", "choices": list(fleet_warm_pool.STATES), "default": "stopped"},
+    "reuse_on_scale_in": {"type": "bool", "default": False},
+}
 SCHEDULED_ACTION = {
     "name": {"type": "str", "required": True},
     "state": PRESENCE,
@@ -1286,6 +1332,7 @@ ARGUMENTS = {
     "scaling_policies": {"type": "list", "elements": "dict", "options": SCALING_POLICY},
     "scheduled_actions": {"type": "list", "elements": "dict", "options": SCHEDULED_ACTION},
     "lifecycle_hooks": {"type": "list", "elements": "dict", "options": LIFECYCLE_HOOK},
+    "warm_pool": {"type": "dict", "options": WARM_POOL},
     "sns_topic_arn": {"type": "str", "aliases": ["notification_topic"]},
     "notification_types": {"type": "list", "elements": "str", "choices": list(NOTIFICATION_TYPES)},
     "instance_refresh": {"type": "dict", "options": INSTANCE_REFRESH},

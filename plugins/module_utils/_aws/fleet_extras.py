@@ -79,11 +79,30 @@ def delete_notification(client: Any, name: str, topic: str, specification: None 
     client.delete_notification_configuration(AutoScalingGroupName=name, TopicARN=topic)
 
 
+@translated("describe the warm pool")
+def describe_warm_pool(client: Any, name: str) -> list[dict[str, Any]]:
+    """The group's pool under the name of the option, unless there is none or it is going."""
+    found = client.describe_warm_pool(AutoScalingGroupName=name, MaxRecords=1).get("WarmPoolConfiguration")
+    return [{**found, "Name": fleet_extras.WARM_POOL}] if found and found.get("Status") != "PendingDelete" else []
+
+
+@translated("put the warm pool")
+def put_warm_pool(client: Any, name: str, pool: str, specification: dict[str, Any]) -> None:
+    client.put_warm_pool(AutoScalingGroupName=name, **specification)
+
+
+@translated("delete the warm pool")
+def delete_warm_pool(client: Any, name: str, pool: str, specification: None = None) -> None:
+    """With the instances in it."""
+    client.delete_warm_pool(AutoScalingGroupName=name, ForceDelete=True)
+
+
 READERS: dict[str, Callable[[Any, str], list[dict[str, Any]]]] = {
     fleet_extras.LIFECYCLE_HOOKS: describe_hooks,
     fleet_extras.NOTIFICATIONS: describe_notifications,
     fleet_extras.SCALING_POLICIES: describe_policies,
     fleet_extras.SCHEDULED_ACTIONS: describe_actions,
+    fleet_extras.WARM_POOL: describe_warm_pool,
 }
 # By the steps of fleet_extras.KINDS.
 STEPS: dict[str, Callable[[Any, str, str, Any], None]] = {
@@ -95,6 +114,8 @@ STEPS: dict[str, Callable[[Any, str, str, Any], None]] = {
     "delete_scaling_policy": delete_policy,
     "put_scheduled_action": put_action,
     "delete_scheduled_action": delete_action,
+    "put_warm_pool": put_warm_pool,
+    "delete_warm_pool": delete_warm_pool,
 }
 
 

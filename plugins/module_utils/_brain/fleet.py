@@ -32,6 +32,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_setting
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_tags import check_fleet_tags
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_tags import given_tags
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_template import surely_spot
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_warm_pool import OPTION as WARM_POOL
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_warm_pool import check_allowed
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import KNOWN_AFTER_APPLY
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import is_unknown
 
@@ -250,6 +252,7 @@ def whole_fleet(given: dict[str, Any], current: dict[str, Any] | None, *, on_dem
     # A creation that was interrupted is gone on with.
     new = current is None or current["unfinished"]
     fleet["extras"] = fleet_extras.with_defaults(extras, fleet, scaling=new and owner == SCALING)
+    check_allowed(fleet["extras"].get(WARM_POOL, {}).get(WARM_POOL), fleet)
     _apply_owner(fleet, given, current)
     _check_sizes(fleet, given)
     check_health(fleet, given)

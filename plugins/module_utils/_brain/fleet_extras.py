@@ -18,12 +18,14 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_hooks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_scaling
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_warm_pool
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 
 LIFECYCLE_HOOKS = "lifecycle_hooks"
 NOTIFICATIONS = "notifications"
 SCALING_POLICIES = "scaling_policies"
 SCHEDULED_ACTIONS = "scheduled_actions"
+WARM_POOL = fleet_warm_pool.OPTION
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ KINDS: dict[str, Kind] = {
         "delete_scheduled_action",
         fleet_scaling.settle_action,
     ),
+    # A group has one at most: it goes by the option's name.
+    WARM_POOL: Kind("Name", fleet_warm_pool.read_warm_pool, "put_warm_pool", "delete_warm_pool"),
 }
 SCALES = (SCALING_POLICIES, SCHEDULED_ACTIONS)
 
@@ -79,6 +83,7 @@ def given_extras(
         NOTIFICATIONS: fleet_hooks.given_notifications(params, region),
         SCALING_POLICIES: fleet_scaling.given_policies(params),
         SCHEDULED_ACTIONS: fleet_scaling.given_actions(params, now, zones),
+        WARM_POOL: fleet_warm_pool.given_warm_pool(params),
     }
     return {kind: wanted for kind, wanted in found.items() if wanted is not None}
 

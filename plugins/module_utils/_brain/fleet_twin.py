@@ -29,6 +29,7 @@ NOT_SHARED = frozenset(
         "spot_max_price",
         "spot_strategy",
         "target_cpu_utilization",
+        "warm_pool",
     }
 )
 

@@ -34,6 +34,7 @@ DRAIN = {
     "notification_target_arn": "arn:aws:sqs:us-east-1:123456789012:drain",
     "role_arn": "arn:aws:iam::123456789012:role/hook",
 }
+WARM = {"max_group_prepared_capacity": 3, "min_size": 1}
 TOPIC = "arn:aws:sns:us-east-1:123456789012:fleet"
 RESOURCE_GROUP = "arn:aws:resource-groups:us-east-1:123456789012:group/gpu"
 NEEDS = {"vcpu_count": {"min": 4}, "memory_mib": {"min": 16384, "max": 65536}, "accelerator_types": ["gpu"]}
@@ -115,6 +116,8 @@ FLEETS: dict[str, Callable[[World, Things], Options | None]] = {
     "needs": lambda world, things: world.options(
         desired_capacity=0, instance_requirements=NEEDS, instance_types=None, min_size=0
     ),
+    "on demand": lambda world, things: world.options(on_demand_only=True, desired_capacity=1, max_size=4),
+    "warmed": lambda world, things: world.options(on_demand_only=True, desired_capacity=1, max_size=4, warm_pool=WARM),
     "parameter": lambda world, things: world.options(ami_id=f"resolve:ssm:{PARAMETER}"),
     "fabric": lambda world, things: world.options(
         instance_types=["p4d.24xlarge"], security_group_ids=[things.open_group], subnet_ids=world.subnets[:1]
@@ -335,6 +338,15 @@ CASES: dict[str, Case] = {
         ("DeleteLifecycleHook",),
         {"lifecycle_hooks"},
     ),
+    "warm pool": Case("on demand", {"warm_pool": WARM}, ("PutWarmPool",), {"warm_pool"}),
+    "another warm pool": Case(
+        "warmed",
+        {"warm_pool": {**WARM, "pool_state": "running", "reuse_on_scale_in": True}},
+        ("PutWarmPool",),
+        {"warm_pool"},
+    ),
+    "the same warm pool": Case("warmed", {"warm_pool": WARM}, (), set()),
+    "no warm pool": Case("warmed", {"warm_pool": {"state": "absent"}}, ("DeleteWarmPool",), {"warm_pool"}),
     "topic": Case("plain", {"sns_topic_arn": TOPIC}, ("PutNotificationConfiguration",), {"notifications"}),
     "fewer events": Case(
         "scaling",

@@ -22,6 +22,7 @@ HANGING = {
     "lifecycle_hooks": ("LifecycleHookName", {"GlobalTimeout"}),
     "scaling_policies": ("PolicyName", {"Alarms", "PolicyARN", "StepAdjustments", "PredictiveScalingConfiguration"}),
     "scheduled_actions": ("ScheduledActionName", {"ScheduledActionARN", "Time"}),
+    "warm_pool": ("Name", {"Status"}),
 }
 
 
@@ -38,10 +39,12 @@ def look(world: World, name: str = "gpu-fleet") -> dict[str, Any]:
     if not found:
         return seen
     one = {"AutoScalingGroupName": name}
+    pool = world.autoscaling.describe_warm_pool(**one).get("WarmPoolConfiguration")
     hanging = {
         "lifecycle_hooks": world.autoscaling.describe_lifecycle_hooks(**one)["LifecycleHooks"],
         "scaling_policies": world.autoscaling.describe_policies(**one)["ScalingPolicies"],
         "scheduled_actions": world.autoscaling.describe_scheduled_actions(**one)["ScheduledUpdateGroupActions"],
+        "warm_pool": [{**pool, "Name": "warm_pool"}] if pool else [],
     }
     for kind, items in hanging.items():
         name_field, added = HANGING[kind]
@@ -240,7 +243,7 @@ def happened(before: dict[str, Any], after: dict[str, Any]) -> set[tuple[str, st
         result |= {("create_group", "group"), ("enable_metrics", "metrics")}
     if after["group"]:
         for kind in (*HANGING, "notifications"):
-            one = {"notifications": "notification", "scaling_policies": "scaling_policy"}.get(kind, kind[:-1])
+            one = {"notifications": "notification", "scaling_policies": "scaling_policy"}.get(kind, kind.removesuffix("s"))
             standing = before.get(kind, {})
             result |= {(f"put_{one}", name) for name in _different(standing, after[kind]) & set(after[kind])}
             result |= {(f"delete_{one}", name) for name in set(standing) - set(after[kind])}

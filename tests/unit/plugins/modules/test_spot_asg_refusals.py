@@ -247,3 +247,34 @@ def test_user_data_stays_hidden_whatever_else_is_wrong(
     result = run_module(spot_asg, {**options, "access_key": "AKIA"})
     assert result.failed
     assert "canary" not in json.dumps(result)
+
+
+@pytest.mark.parametrize(
+    ("options", "pool", "message"),
+    [
+        ({}, {"max_group_prepared_capacity": 2}, "warm_pool: 'Stopped' needs on_demand_only: true"),
+        (
+            {"on_demand_only": True, "instance_weights": {"g4dn.xlarge": 1, "g5.xlarge": 2}},
+            {"max_group_prepared_capacity": 2},
+            "warm_pool: 'Stopped' needs a fleet without instance_weights",
+        ),
+        ({"on_demand_only": True}, {"min_size": 1}, "warm_pool.max_group_prepared_capacity: None is required"),
+        (
+            {"on_demand_only": True},
+            {"max_group_prepared_capacity": 2, "min_size": 3},
+            "warm_pool.min_size: 3 breaks min_size <= max_group_prepared_capacity (2)",
+        ),
+        (
+            {"on_demand_only": True},
+            {"max_group_prepared_capacity": -1},
+            "warm_pool.max_group_prepared_capacity: -1 must be a whole number of at least 0",
+        ),
+    ],
+)
+def test_a_warm_pool_that_aws_refuses(
+    world: World, run: Callable[..., Any], options: dict[str, Any], pool: dict[str, Any], message: str
+) -> None:
+    refused = run(world.options(**options, warm_pool=pool))
+    assert refused.failed
+    assert message in refused["msg"]
+    assert refused.mutating == []
