@@ -48,9 +48,9 @@ def make(name: str, packages: pathlib.Path) -> pathlib.Path:
     return tree
 
 
-def home() -> pathlib.Path:
+def home(name: str = "home") -> pathlib.Path:
     """A home of our own for ansible-test: its caches, pip's bootstrap, and the user's pip settings (it drops PIP_* variables)."""
-    folder = ROOT / ".cache" / "home"
+    folder = ROOT / ".cache" / name
     cache = folder / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     for name in GET_PIP:

@@ -16,8 +16,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from typing import TypeAlias
 
-Answer = bool | None
+Answer: TypeAlias = "bool | None"
 
 SERVICE_ROLE = "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
 # What EBS asks for (EBS user guide, "Requirements for Amazon EBS encryption"), by a grant's word for it.
@@ -152,12 +153,17 @@ def _condition(condition: dict[str, Any], known: dict[str, str | None]) -> Answe
     )
 
 
+def _like(pattern: str, text: str) -> bool:
+    parts = [".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern]
+    return re.fullmatch("".join(parts), text) is not None
+
+
 _COMPARISONS: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": lambda wanted, found: wanted == found,
     "StringEqualsIgnoreCase": lambda wanted, found: wanted.lower() == found.lower(),
-    "StringLike": lambda wanted, found: _like(wanted, found),
-    "ArnEquals": lambda wanted, found: _like(wanted, found),
-    "ArnLike": lambda wanted, found: _like(wanted, found),
+    "StringLike": _like,
+    "ArnEquals": _like,
+    "ArnLike": _like,
     "Bool": lambda wanted, found: wanted.lower() == found,
 }
 
@@ -177,11 +183,6 @@ def _operator(operator: str, key: str, wanted: list[str], known: dict[str, str |
     if found is None:
         return negated or name != operator
     return any(_COMPARISONS[positive](value, found) for value in wanted) != negated
-
-
-def _like(pattern: str, text: str) -> bool:
-    parts = [".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern]
-    return re.fullmatch("".join(parts), text) is not None
 
 
 def _text(value: Any) -> str:

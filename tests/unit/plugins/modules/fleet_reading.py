@@ -243,7 +243,9 @@ def happened(before: dict[str, Any], after: dict[str, Any]) -> set[tuple[str, st
         result |= {("create_group", "group"), ("enable_metrics", "metrics")}
     if after["group"]:
         for kind in (*HANGING, "notifications"):
-            one = {"notifications": "notification", "scaling_policies": "scaling_policy"}.get(kind, kind.removesuffix("s"))
+            one = {"notifications": "notification", "scaling_policies": "scaling_policy"}.get(
+                kind, kind.removesuffix("s")
+            )
             standing = before.get(kind, {})
             result |= {(f"put_{one}", name) for name in _different(standing, after[kind]) & set(after[kind])}
             result |= {(f"delete_{one}", name) for name in set(standing) - set(after[kind])}
