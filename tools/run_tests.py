@@ -33,6 +33,8 @@ PACKAGES = ROOT / ".venvs/dev/lib"
 LOGS = ROOT / ".cache/tests"
 # The top of the tarball. The sandbox, the tools and what needs them stay in the checkout.
 SHIPPED = {
+    # The importer lints by it, too.
+    ".ansible-lint-ignore",
     *("MANIFEST.json", "FILES.json", "LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "requirements.yml"),
     *("changelogs", "docs", "examples", "extensions", "meta", "playbooks", "plugins", "roles", "tests"),
 }
