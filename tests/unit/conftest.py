@@ -29,7 +29,13 @@ from ansible.module_utils.testing import patch_module_args
 from botocore.client import ClientCreator
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
+from hypothesis import HealthCheck
+from hypothesis import settings
 from moto import mock_aws
+
+# How long an example takes says more of the machine and of what else runs on it than of the code.
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
 
 # Operations that change nothing; what matches none of these counts as mutating, so that a new verb is noticed.
 READING = re.compile(
