@@ -141,13 +141,7 @@ class Terraform:
         self.state = scratch / "stack"
         if not shutil.which("terraform") or not (folder / "run.sh").is_file() or not (folder / "stack").is_dir():
             raise SystemExit(f"bench: YARDSTICK={folder} needs run.sh and stack/ there, and terraform on the path")
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-            "CHECKPOINT_DISABLE": "1",
-            "TF_IN_AUTOMATION": "1",
-            "PY": sys.executable,
-            "YARDSTICK_DIR": str(self.state),
-        }
+        self.environment = yardstick_environment(self.state)
 
     def create(self) -> Cost:
         """The first run, with Terraform's own set-up."""
@@ -260,21 +254,43 @@ def show_second(found: Cost) -> None:
     print(row(f"Terraform, noop, n={len(noop)}", noop))
     for title, key in (("CPU", "cpu"), ("wall", "wall")):
         ratio = found["ratios"][key]
-        verdict = "goal reached" if ratio <= GOAL else "must reached" if ratio <= MUST else "MISSED"
+        verdict = judged(ratio, MUST, GOAL)
         print(f"second run, ours / Terraform's, {title:<4}: {ratio:.3f}   (must {MUST}, goal {GOAL}: {verdict})")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure ethereal.spot.site on the local AWS.")
-    parser.add_argument("--repeat", type=int, default=int(os.environ.get("REPEAT", "3")), help="unchanged runs")
-    arguments = parser.parse_args()
-    if arguments.repeat < 1:
+def judged(ratio: float, must: float, goal: float) -> str:
+    """What a ratio of ours to Terraform's comes to."""
+    return "goal reached" if ratio <= goal else "must reached" if ratio <= must else "MISSED"
+
+
+def yardstick_environment(state: pathlib.Path) -> dict[str, str]:
+    """What the yardstick's script and Terraform run in, with their state in that folder."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        "CHECKPOINT_DISABLE": "1",
+        "TF_IN_AUTOMATION": "1",
+        "PY": sys.executable,
+        "YARDSTICK_DIR": str(state),
+    }
+
+
+def begin(description: str, what: str, log: pathlib.Path) -> int:
+    """How often to measure, from the command line, with an empty log to write to."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--repeat", type=int, default=int(os.environ.get("REPEAT", "3")), help=what)
+    repeat = parser.parse_args().repeat
+    if repeat < 1:
         parser.error("--repeat must be at least 1")
     # As make does: without bytecode every module process compiles what it imports.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    RESULT.parent.mkdir(exist_ok=True)
-    LOG.write_text("")
-    found = compare(arguments.repeat, os.environ.get("YARDSTICK"))
+    log.parent.mkdir(exist_ok=True)
+    log.write_text("")
+    return repeat
+
+
+def main() -> int:
+    repeat = begin("Measure ethereal.spot.site on the local AWS.", "unchanged runs", LOG)
+    found = compare(repeat, os.environ.get("YARDSTICK"))
     if "terraform" in found:
         found["ratios"] = {
             key: statistics.median(cost[key] for cost in found["second"])

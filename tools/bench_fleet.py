@@ -10,7 +10,6 @@ Usage: bench_fleet.py [--repeat N]. Prints a table and writes .cache/bench-fleet
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import pathlib
@@ -79,13 +78,7 @@ class Terraform:
     def __init__(self, aws: local_aws.Sandbox, folder: pathlib.Path, scratch: pathlib.Path) -> None:
         self.aws = aws
         self.state = scratch / "fleet"
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-            "CHECKPOINT_DISABLE": "1",
-            "TF_IN_AUTOMATION": "1",
-            "PY": sys.executable,
-            "YARDSTICK_DIR": str(self.state),
-        }
+        self.environment = bench.yardstick_environment(self.state)
         measured(aws, [str(folder / "run.sh"), "fleet", aws.url, "plan"], folder, self.environment)
         settings = self.state / "terraformrc"
         if settings.is_file():
@@ -125,23 +118,15 @@ def show(found: dict[str, dict[str, list[bench.Cost]]]) -> bool:
         if "Terraform" in found:
             cpu = {name: statistics.median(cost["cpu"] for cost in costs[step]) for name, costs in found.items()}
             ratio = cpu["ours"] / cpu["Terraform"]
-            verdict = "goal reached" if ratio <= GOAL else "must reached" if ratio <= MUST else "MISSED"
+            verdict = bench.judged(ratio, MUST, GOAL)
             holds = holds and ratio <= MUST
             print(f"  {step}, ours / Terraform's, CPU: {ratio:.3f}   (must {MUST}, goal {GOAL}: {verdict})")
     return holds
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure one fleet by ethereal.spot.spot_asg on the local AWS.")
-    parser.add_argument("--repeat", type=int, default=int(os.environ.get("REPEAT", "3")), help="turns")
-    arguments = parser.parse_args()
-    if arguments.repeat < 1:
-        parser.error("--repeat must be at least 1")
-    # As make does: without bytecode every module process compiles what it imports.
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    RESULT.parent.mkdir(exist_ok=True)
-    LOG.write_text("")
-    found = compare(arguments.repeat, os.environ.get("YARDSTICK"))
+    repeat = bench.begin("Measure one fleet by ethereal.spot.spot_asg on the local AWS.", "turns", LOG)
+    found = compare(repeat, os.environ.get("YARDSTICK"))
     RESULT.write_text(json.dumps(found, indent=2) + "\n")
     return 0 if show(found) else 1
 
