@@ -41,7 +41,6 @@ REGIONAL = {
         ("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
         ("describe_key_pairs", "KeyPairs", "KeyPairId"),
         ("describe_launch_templates", "LaunchTemplates", "LaunchTemplateName"),
-        ("describe_nat_gateways", "NatGateways", "NatGatewayId"),
         ("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
         ("describe_route_tables", "RouteTables", "RouteTableId"),
         ("describe_security_groups", "SecurityGroups", "GroupId"),
@@ -110,7 +109,10 @@ def _region(clients: dict[str, Any], region: str) -> set[str]:
         for service, operations in REGIONAL.items()
         for name in _names(clients[service], operations)
     }
-    names |= {f"{region} ec2 {name}" for name in (*_instances(clients["ec2"]), *_snapshots(clients["ec2"]))}
+    names |= {
+        f"{region} ec2 {name}"
+        for name in (*_instances(clients["ec2"]), *_gateways(clients["ec2"]), *_snapshots(clients["ec2"]))
+    }
     names |= {f"{region} kms {name}" for name in _keys(clients["kms"])}
     return names | {f"{region} ecs {name}" for name in _providers(clients["ecs"])}
 
@@ -133,6 +135,13 @@ def _instances(client: Any) -> Iterator[str]:
             for instance in reservation["Instances"]:
                 if instance["State"]["Name"] != "terminated":
                     yield instance["InstanceId"]
+
+
+def _gateways(client: Any) -> Iterator[str]:
+    for page in client.get_paginator("describe_nat_gateways").paginate():
+        for gateway in page["NatGateways"]:
+            if gateway["State"] != "deleted":
+                yield gateway["NatGatewayId"]
 
 
 def _snapshots(client: Any) -> Iterator[str]:

@@ -106,7 +106,7 @@ options:
     type: bool
     default: false
   nat_gateways:
-    description: How many NAT gateways the place has. The collection makes none.
+    description: How many NAT gateways the place has, each with a public address. Role C(network) makes them with C(network_nat).
     type: int
     default: 0
   alarms:
@@ -126,8 +126,8 @@ options:
   unit_prices:
     description:
       - Unit prices that you know better, such as agreed ones, for all places. They are used in place of those of the price list.
-      - Prices of KMS keys, alarms and dashboards are not read. In regions of the commercial partition they are by default the list prices
-        that AWS's pages of KMS and CloudWatch give for us-east-1, in others unknown.
+      - Prices of public addresses, KMS keys, alarms and dashboards are not read. In regions of the commercial partition they are by default
+        the list prices that AWS's pages of VPC, KMS and CloudWatch give for us-east-1, in others unknown.
     type: dict
     suboptions:
       gp3_gib_month:
@@ -144,6 +144,9 @@ options:
         type: str
       nat_gateway_hour:
         description: A NAT gateway for an hour.
+        type: str
+      public_address_hour:
+        description: A public IPv4 address for an hour, 0.005 USD by default.
         type: str
       kms_key_month:
         description:
@@ -460,6 +463,7 @@ def main() -> NoReturn:
                     "gp3_mibps_month": {"type": "str"},
                     "endpoint_hour": {"type": "str"},
                     "nat_gateway_hour": {"type": "str"},
+                    "public_address_hour": {"type": "str"},
                     "kms_key_month": {"type": "str", "no_log": False},
                     "alarm_month": {"type": "str"},
                     "dashboard_month": {"type": "str"},

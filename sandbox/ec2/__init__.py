@@ -19,6 +19,7 @@ from moto.ec2.responses import instances as instance_responses
 
 from sandbox.ec2 import instances
 from sandbox.ec2 import lookups
+from sandbox.ec2 import nat
 from sandbox.ec2 import network
 from sandbox.ec2 import settings
 from sandbox.ec2 import spot_requests
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 NEEDS = [
     *instances.NEEDS,
     *lookups.NEEDS,
+    *nat.NEEDS,
     *network.NEEDS,
     *tags.NEEDS,
     *templates.NEEDS,
@@ -69,6 +71,7 @@ def install(context: Context) -> None:
     _Parts.instances = Instances(context, _Parts.requests)
     _Parts.instances.install()
     templates.install()
+    nat.install(context)
     network.install()
     tags.install()
     for module in (utils, iam_instance_profile, instance_responses):

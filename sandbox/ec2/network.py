@@ -23,7 +23,6 @@ NEEDS = [
     "moto.ec2.models.EC2Backend.create_vpc_endpoint",
     "moto.ec2.responses.EC2Response.modify_vpc_endpoint",
     "moto.ec2.models.EC2Backend.delete_vpc_endpoints",
-    "moto.ec2.models.EC2Backend.delete_nat_gateway",
     "moto.ec2.models.EC2Backend.delete_network_interface",
 ]
 
@@ -35,13 +34,14 @@ _detach_internet_gateway = EC2Backend.detach_internet_gateway
 _create_vpc_endpoint = EC2Backend.create_vpc_endpoint
 _modify_vpc_endpoint = EC2Response.modify_vpc_endpoint
 _delete_vpc_endpoints = EC2Backend.delete_vpc_endpoints
-_delete_nat_gateway = EC2Backend.delete_nat_gateway
 _delete_network_interface = EC2Backend.delete_network_interface
 
 
 def delete_subnet(self: Any, subnet_id: str) -> Any:
     self.get_subnet(subnet_id)
-    nat = any(each.subnet_id == subnet_id and each.state != "deleted" for each in self.nat_gateways.values())
+    nat = any(
+        each.subnet_id == subnet_id and each.state not in ("deleted", "failed") for each in self.nat_gateways.values()
+    )
     if nat or any(each.subnet.id == subnet_id for each in self.enis.values()):
         raise DependencyViolationError(f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
     return _delete_subnet(self, subnet_id)
@@ -135,13 +135,6 @@ def modify_vpc_endpoint(self: Any) -> Any:
     return answer
 
 
-def delete_nat_gateway(self: Any, nat_gateway_id: str) -> Any:
-    """A deleted gateway's interface goes with it; moto leaves it in the subnet."""
-    gateway = _delete_nat_gateway(self, nat_gateway_id)
-    self.enis.pop(gateway._eni.id, None)
-    return gateway
-
-
 def delete_network_interface(self: Any, eni_id: str) -> Any:
     interface = self.enis.get(eni_id)
     if interface is not None and interface.instance is not None and interface.instance.state_code in (0, 16, 64, 80):
@@ -179,7 +172,6 @@ def install() -> None:
         detach_internet_gateway,
         create_vpc_endpoint,
         delete_vpc_endpoints,
-        delete_nat_gateway,
         delete_network_interface,
     ):
         setattr(EC2Backend, function.__name__, function)

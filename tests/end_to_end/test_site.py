@@ -227,6 +227,38 @@ def test_an_update_is_predicted_and_made_once(account, first, topic):
     assert account.play("site").changed[BEST] > 0
 
 
+def test_nat_gateways_come_and_go_under_a_running_workload(account, first):
+    ec2 = account.client("ec2", BEST)
+    (running,) = _instances(ec2)
+    subnet = ec2.describe_subnets(SubnetIds=[running["SubnetId"]])["Subnets"][0]
+    zones = len(_private_subnets(ec2, running["VpcId"]))
+    up = [{"Name": "state", "Values": ["available"]}]
+    check = account.play("site", "--check", "-e", "spot_nat=one")
+    assert check.mutating == []
+    for nat, gateways in (("one", 1), ("per_zone", zones), ("none", 0)):
+        made = account.play("site", "-e", f"spot_nat={nat}")
+        assert made.changed == check.changed == {HUB: 0, BEST: 1, OTHER: 1}
+        assert len(ec2.describe_nat_gateways(Filters=up)["NatGateways"]) == gateways
+        assert len(ec2.describe_addresses()["Addresses"]) == gateways
+        assert len(_private_subnets(ec2, running["VpcId"])) == zones
+    assert [instance["InstanceId"] for instance in _instances(ec2)] == [running["InstanceId"]]
+    after = ec2.describe_subnets(SubnetIds=[running["SubnetId"]])["Subnets"][0]
+    assert after == subnet
+    assert account.play("site").changed == UNCHANGED
+
+
+def _private_subnets(ec2: Any, vpc: str) -> list[str]:
+    """The VPC's subnets without a route to an internet gateway."""
+    tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+    return [
+        association["SubnetId"]
+        for table in tables
+        if not any(route.get("GatewayId", "").startswith("igw-") for route in table["Routes"])
+        for association in table["Associations"]
+        if not association["Main"]
+    ]
+
+
 def test_drift_is_told_and_healed_only_when_asked(account, first):
     ec2 = account.client("ec2", OTHER)
     (group,) = ec2.describe_security_groups(Filters=[{"Name": "tag:Name", "Values": [f"ethereal-{OTHER}-nodes"]}])[

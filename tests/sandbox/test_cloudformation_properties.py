@@ -67,7 +67,7 @@ def our_own(name: str, stacks: Stacks, known: Known) -> dict[str, Any]:
 def network_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
     zones = {f"Zone{letter}": f"us-east-1{letter.lower()}" for letter in "ABCD"}
     place = {"Prefix": "audit", "Place": "here"}
-    return {**place, "VpcCidr": "10.0.0.0/16", "SubnetBits": 14, **zones, "SessionManager": "true"}
+    return {**place, "VpcCidr": "10.0.0.0/16", "SubnetBits": 13, **zones, "Nat": "per_zone", "SessionManager": "true"}
 
 
 def region_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:

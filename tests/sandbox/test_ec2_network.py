@@ -35,7 +35,6 @@ def test_what_an_instance_uses_cannot_be_deleted_until_it_has_ended(fleet: Fleet
         SubnetId=network["subnet"],
         SecurityGroupIds=[network["group"]],
     )["Instances"][0]["InstanceId"]
-    fleet.ec2.terminate_instances(InstanceIds=[made])
     for delete in (
         lambda: fleet.ec2.delete_subnet(SubnetId=network["subnet"]),
         lambda: fleet.ec2.delete_security_group(GroupId=network["group"]),
@@ -43,6 +42,7 @@ def test_what_an_instance_uses_cannot_be_deleted_until_it_has_ended(fleet: Fleet
     ):
         with refused("DependencyViolation"):
             delete()
+    fleet.ec2.terminate_instances(InstanceIds=[made])
     eventually(lambda: fleet.instance(made)["State"]["Name"], lambda state: state == "terminated")
     fleet.ec2.delete_subnet(SubnetId=network["subnet"])
     fleet.ec2.delete_security_group(GroupId=network["group"])
@@ -103,6 +103,49 @@ def test_an_attached_interface_cannot_be_deleted(fleet: Fleet) -> None:
     interface = fleet.ec2.describe_network_interfaces()["NetworkInterfaces"][0]["NetworkInterfaceId"]
     with refused("InvalidNetworkInterface.InUse"):
         fleet.ec2.delete_network_interface(NetworkInterfaceId=interface)
+
+
+def nat_state(fleet: Fleet, gateway: str) -> str:
+    return fleet.ec2.describe_nat_gateways(NatGatewayIds=[gateway])["NatGateways"][0]["State"]
+
+
+def test_a_nat_gateway_goes_through_its_states_and_holds_its_address(fleet: Fleet, network: dict[str, str]) -> None:
+    """VPC user guide, "Work with NAT gateways" and "Troubleshoot NAT gateways"."""
+    gateway = fleet.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    fleet.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=network["vpc"])
+    address = fleet.ec2.allocate_address(Domain="vpc")["AllocationId"]
+    arguments = {"SubnetId": network["subnet"], "AllocationId": address}
+    made = fleet.ec2.create_nat_gateway(**arguments)["NatGateway"]
+    assert made["State"] == "pending"
+    nat = made["NatGatewayId"]
+    eventually(lambda: nat_state(fleet, nat), lambda state: state == "available")
+    held = fleet.ec2.describe_addresses(AllocationIds=[address])["Addresses"][0]
+    assert held["AssociationId"]
+    assert held["NetworkInterfaceId"] == made["NatGatewayAddresses"][0]["NetworkInterfaceId"]
+    with refused("InvalidIPAddress.InUse"):
+        fleet.ec2.release_address(AllocationId=address)
+    with refused("DependencyViolation", "mapped public address"):
+        fleet.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=network["vpc"])
+    # Two gateways cannot share an address.
+    other = fleet.ec2.create_nat_gateway(**arguments)["NatGateway"]["NatGatewayId"]
+    eventually(lambda: nat_state(fleet, other), lambda state: state == "failed")
+
+    fleet.ec2.delete_nat_gateway(NatGatewayId=nat)
+    assert nat_state(fleet, nat) == "deleting"
+    eventually(lambda: nat_state(fleet, nat), lambda state: state == "deleted")
+    assert "AssociationId" not in fleet.ec2.describe_addresses(AllocationIds=[address])["Addresses"][0]
+    fleet.ec2.release_address(AllocationId=address)
+    fleet.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=network["vpc"])
+    fleet.ec2.delete_subnet(SubnetId=network["subnet"])
+
+
+def test_a_nat_gateway_fails_without_an_internet_gateway(fleet: Fleet, network: dict[str, str]) -> None:
+    address = fleet.ec2.allocate_address(Domain="vpc")["AllocationId"]
+    nat = fleet.ec2.create_nat_gateway(SubnetId=network["subnet"], AllocationId=address)["NatGateway"]["NatGatewayId"]
+    eventually(lambda: nat_state(fleet, nat), lambda state: state == "failed")
+    fleet.ec2.release_address(AllocationId=address)
+    with refused("NatGatewayNotFound"):
+        fleet.ec2.delete_nat_gateway(NatGatewayId="nat-0123456789abcdef0")
 
 
 def test_tags_are_described_with_awss_resource_types(fleet: Fleet, network: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The network as AWS describes it: private, closed, with the endpoints that nodes need."""
+"""The network as AWS describes it: nodes' subnets private, with the endpoints that nodes need and NAT gateways of their own zones."""
 
 from __future__ import annotations
 
@@ -44,28 +44,53 @@ def test_vpc(ec2: Any, vpc: dict[str, Any]) -> None:
     assert tags["ethereal-spot:place"] == "oregon"
 
 
-def test_subnets_are_private(ec2: Any, here: list[dict[str, Any]]) -> None:
-    subnets = ec2.describe_subnets(Filters=here)["Subnets"]
-    assert sorted(subnet["CidrBlock"] for subnet in subnets) == [
-        f"10.60.{third}.0/18" for third in ("0", "128", "192", "64")
+@pytest.fixture
+def nodes(ec2: Any, stack: Callable[[str], dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The subnets that nodes get, by id."""
+    ids = stack(f"{NAME}-network")["outputs"]["SubnetIds"].split(",")
+    return {subnet["SubnetId"]: subnet for subnet in ec2.describe_subnets(SubnetIds=ids)["Subnets"]}
+
+
+@pytest.fixture
+def ways(ec2: Any, here: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Where each subnet's routes lead, the VPC itself and gateway endpoints left out."""
+    found = {}
+    for table in ec2.describe_route_tables(Filters=here)["RouteTables"]:
+        targets = [route.get("NatGatewayId") or route["GatewayId"] for route in table["Routes"]]
+        for association in table["Associations"]:
+            if not association["Main"]:
+                found[association["SubnetId"]] = [
+                    each for each in targets if each != "local" and not each.startswith("vpce-")
+                ]
+    return found
+
+
+def test_subnets_of_nodes_are_private(nodes: dict[str, dict[str, Any]], ways: dict[str, list[str]]) -> None:
+    assert sorted(subnet["CidrBlock"] for subnet in nodes.values()) == [
+        f"10.60.{third}.0/19" for third in ("0", "32", "64", "96")
     ]
-    assert len({subnet["AvailabilityZone"] for subnet in subnets}) == 4
-    assert not any(subnet["MapPublicIpOnLaunch"] for subnet in subnets)
-    tables = {
-        association["SubnetId"]: [route for route in table["Routes"] if route["GatewayId"] != "local"]
-        for table in ec2.describe_route_tables(Filters=here)["RouteTables"]
-        for association in table["Associations"]
-        if not association["Main"]
-    }
-    assert set(tables) == {subnet["SubnetId"] for subnet in subnets}
-    for routes in tables.values():
-        assert all(route["GatewayId"].startswith("vpce-") for route in routes), routes
+    assert len({subnet["AvailabilityZone"] for subnet in nodes.values()}) == 4
+    assert not any(subnet["MapPublicIpOnLaunch"] for subnet in nodes.values())
+    for subnet in nodes:
+        (way,) = ways[subnet]
+        assert way.startswith("nat-")
 
 
-def test_no_way_to_the_internet(ec2: Any, vpc: dict[str, Any], here: list[dict[str, Any]]) -> None:
-    attached = [{"Name": "attachment.vpc-id", "Values": [vpc["VpcId"]]}]
-    assert ec2.describe_internet_gateways(Filters=attached)["InternetGateways"] == []
-    assert ec2.describe_nat_gateways(Filters=here)["NatGateways"] == []
+def test_nat_gateways(
+    ec2: Any, here: list[dict[str, Any]], nodes: dict[str, dict[str, Any]], ways: dict[str, list[str]]
+) -> None:
+    gateways = {each["NatGatewayId"]: each for each in ec2.describe_nat_gateways(Filters=here)["NatGateways"]}
+    subnets = {subnet["SubnetId"]: subnet for subnet in ec2.describe_subnets(Filters=here)["Subnets"]}
+    assert len(gateways) == 4
+    assert {gateway["State"] for gateway in gateways.values()} == {"available"}
+    for node, subnet in nodes.items():
+        public = subnets[gateways[ways[node][0]]["SubnetId"]]
+        assert public["AvailabilityZone"] == subnet["AvailabilityZone"]
+        assert public["SubnetId"] not in nodes
+        assert not public["MapPublicIpOnLaunch"]
+        (way,) = ways[public["SubnetId"]]
+        assert way.startswith("igw-")
+    assert len(subnets) == 8
 
 
 def test_endpoints(ec2: Any, here: list[dict[str, Any]]) -> None:

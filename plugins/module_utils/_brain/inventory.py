@@ -23,6 +23,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.money import 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_place
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_prefix
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import group_name
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import NAT
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import check_reachable
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import overlaps
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import place_range
@@ -110,6 +111,7 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_dashboard": Variable("bool", True, checks.check_boolean),
     "spot_wait_timeout": Variable("int", 1200, whole(1, 86_400)),
     "spot_vpc_cidr": Variable("str", None, checks.check_vpc_cidr),
+    "spot_nat": Variable("str", "none", one_of(*NAT)),
     "spot_vpc_id": Variable("str", None, checks.check_vpc_id),
     "spot_subnet_ids": Variable("list", [], subnets),
     "spot_instance_types": Variable("list", DEFAULT_TYPES, checks.check_instance_types),
@@ -245,12 +247,16 @@ def _check_network(place: str, values: Mapping[str, Any], given: Mapping[str, An
         raise InputError("spot_vpc_id", vpc, "needs spot_subnet_ids: subnets of yours in it")
     if subnet_ids and not vpc:
         raise InputError("spot_subnet_ids", subnet_ids, "needs spot_vpc_id: the VPC that they are in")
+    if subnet_ids and _value(values, "spot_nat") != "none":
+        raise InputError(
+            "spot_nat", values["spot_nat"], "is for a network of ours: spot_subnet_ids are subnets of yours"
+        )
 
 
 def _check_image(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    # What subnets of the user reach is not known.
-    private = not given.get("spot_subnet_ids") and values.get("spot_place_state") != "absent"
-    if "spot_container_image" in values and private:
+    # What subnets of the user reach is not known, and a NAT gateway reaches every registry.
+    private = not given.get("spot_subnet_ids") and _value(values, "spot_nat") == "none"
+    if "spot_container_image" in values and private and values.get("spot_place_state") != "absent":
         check_reachable(values["spot_container_image"], region_of(place, values), "spot_container_image")
 
 

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 
+# NAT gateways of a network: none, one for all zones, or one in each.
+NAT = ("none", "one", "per_zone")
 # A region's position decides its ranges: append only, never sort or remove.
 ORDER = (
     *("us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "ca-west-1", "mx-central-1", "sa-east-1"),
@@ -68,7 +70,7 @@ def check_reachable(image: str, region: str, option: str) -> None:
     """
     if not re.match(rf"[0-9]{{12}}\.dkr\.ecr\.{re.escape(region)}\.[a-z.]+/", image):
         rule = (
-            f"is not in ECR of {region}, and the place's nodes reach nothing else: push it to a repository there or pull it through a "
-            "cache there, or bring spot_subnet_ids with a way to it"
+            f"is not in ECR of {region}, and the place's nodes reach nothing else: push it to a repository there, pull it through a "
+            "cache there, take spot_nat, or bring spot_subnet_ids with a way to it"
         )
         raise InputError(option, image, rule)

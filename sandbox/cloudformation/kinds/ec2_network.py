@@ -301,7 +301,7 @@ class NatGateway(Ec2Kind):
         ]
         call.made(gateway)
         ec2.get_waiter("nat_gateway_available").wait(
-            NatGatewayIds=[gateway], WaiterConfig={"Delay": 0, "MaxAttempts": 40}
+            NatGatewayIds=[gateway], WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
         )
         return gateway
 
@@ -310,7 +310,12 @@ class NatGateway(Ec2Kind):
         return None if found is None or found.get("State") in ("deleting", "deleted") else found
 
     def delete(self, call: Call, physical: str, properties: Properties) -> None:
-        gone_is_fine(self.api(call).delete_nat_gateway, NatGatewayId=physical)
+        ec2 = self.api(call)
+        if gone_is_fine(ec2.delete_nat_gateway, NatGatewayId=physical):
+            # Until then it holds its address.
+            ec2.get_waiter("nat_gateway_deleted").wait(
+                NatGatewayIds=[physical], WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
+            )
 
     def properties_of(self, call: Call, found: dict, expected: Properties) -> Properties:
         actual = self.shown(found, ("SubnetId", "ConnectivityType"))

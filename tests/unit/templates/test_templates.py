@@ -158,9 +158,34 @@ def test_every_group_declares_both_directions(template):
 
 def test_nothing_leads_to_the_internet(load):
     network = load("network")
-    kinds = {resource["Type"] for resource in network.resources.values()}
-    assert not kinds & {"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route", "AWS::EC2::EIP"}
     assert all(subnet["MapPublicIpOnLaunch"] is False for subnet in network.of_kind("AWS::EC2::Subnet").values())
+    nodes = walk(network.outputs["SubnetIds"])
+    handed_on = {node["Ref"] for _path, node in nodes if isinstance(node, dict) and "Ref" in node} - {"AWS::NoValue"}
+    assert handed_on == {f"Subnet{zone}" for zone in "ABCD"}
+    # The one table that leads to the internet gateway is that of the NAT gateways' subnets.
+    routes = network.of_kind("AWS::EC2::Route")
+    public = {route["RouteTableId"]["Ref"] for route in routes.values() if "GatewayId" in route}
+    assert public == {"PublicRouteTable"}
+    tables = {
+        item["SubnetId"]["Ref"]: item["RouteTableId"]["Ref"]
+        for item in network.of_kind("AWS::EC2::SubnetRouteTableAssociation").values()
+    }
+    assert {subnet for subnet, table in tables.items() if table in public} == {f"PublicSubnet{z}" for z in "ABCD"}
+    assert {subnet: tables[subnet] for subnet in handed_on} == {f"Subnet{z}": f"RouteTable{z}" for z in "ABCD"}
+    # Nothing of it is there unless it is asked for.
+    assert network.data["Conditions"]["HasNat"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "Nat"}, "none"]}]}
+    ways = {"AWS::EC2::InternetGateway", "AWS::EC2::VPCGatewayAttachment", "AWS::EC2::NatGateway", "AWS::EC2::EIP"}
+    for name, resource in network.resources.items():
+        if resource["Type"] in {*ways, "AWS::EC2::Route"} or name.startswith("Public"):
+            assert resource["Condition"].startswith("HasNat"), name
+
+
+def test_a_place_has_room_for_nat_gateways_beside_its_nodes(load):
+    """Ranges that stand cannot change: each of the eight subnets has its own eighth of the VPC."""
+    ranges = [subnet["CidrBlock"]["Fn::Select"] for subnet in load("network").of_kind("AWS::EC2::Subnet").values()]
+    eighths = {"Fn::Cidr": [{"Ref": "VpcCidr"}, 8, {"Ref": "SubnetBits"}]}
+    assert sorted(index for index, _blocks in ranges) == list(range(8))
+    assert all(blocks == eighths for _index, blocks in ranges)
 
 
 def test_only_named_groups_could_not_be_replaced(template):

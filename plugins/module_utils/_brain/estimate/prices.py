@@ -33,12 +33,18 @@ IOPS = "gp3_iops_month"
 MIBPS = "gp3_mibps_month"
 ENDPOINT = "endpoint_hour"
 NAT_GATEWAY = "nat_gateway_hour"
+PUBLIC_ADDRESS = "public_address_hour"
 KEY = "kms_key_month"
 ALARM = "alarm_month"
 DASHBOARD = "dashboard_month"
-UNITS = (GIB, IOPS, MIBPS, ENDPOINT, NAT_GATEWAY, KEY, ALARM, DASHBOARD)
-# What is not read: the list prices that AWS's pages of KMS and CloudWatch have for us-east-1. Other partitions have others.
-DOCUMENTED_PRICES = {KEY: Decimal("1"), ALARM: Decimal("0.10"), DASHBOARD: Decimal("3")}
+UNITS = (GIB, IOPS, MIBPS, ENDPOINT, NAT_GATEWAY, PUBLIC_ADDRESS, KEY, ALARM, DASHBOARD)
+# What is not read: the list prices that AWS's pages of VPC, KMS and CloudWatch have for us-east-1. Other partitions have others.
+DOCUMENTED_PRICES = {
+    PUBLIC_ADDRESS: Decimal("0.005"),
+    KEY: Decimal("1"),
+    ALARM: Decimal("0.10"),
+    DASHBOARD: Decimal("3"),
+}
 DOCUMENTED_PARTITION = "aws"
 # What each partition bills in.
 CURRENCIES = {"aws-cn": "CNY", "aws-eusc": "EUR"}

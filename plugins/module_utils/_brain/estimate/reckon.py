@@ -238,6 +238,7 @@ def _standing(wish: PlaceWish, known: RegionPrices, given: Mapping[str, Decimal]
     parts = [
         (f"interface endpoints in {zones}", prices.ENDPOINT, wish.endpoints),
         ("NAT gateways", prices.NAT_GATEWAY, wish.nat_gateways),
+        ("public addresses of NAT gateways", prices.PUBLIC_ADDRESS, wish.nat_gateways),
         ("KMS keys", prices.KEY, wish.worker + wish.hub),
         ("CloudWatch alarms", prices.ALARM, wish.alarms),
         ("CloudWatch dashboards", prices.DASHBOARD, wish.dashboards),

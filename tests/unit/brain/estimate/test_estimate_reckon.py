@@ -190,6 +190,7 @@ def test_every_item_of_a_worker():
         "root volumes' MiB/s above 125": Levels.same(D("16")),
         "interface endpoints in 2 zones": Levels.same(D("87.6")),
         "NAT gateways": Levels.same(D("65.7")),
+        "public addresses of NAT gateways": Levels.same(D("7.3")),
         "KMS keys": Levels.same(D("1")),
     }
     assert next(each.name for each in place.items if each.status == "usage").startswith("EFS storage")

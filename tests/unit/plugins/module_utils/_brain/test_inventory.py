@@ -41,6 +41,7 @@ COMPLETE = {
     "spot_sns_topic_arn": "arn:aws:sns:eu-west-1:123456789012:alerts",
     "spot_dashboard": False,
     "spot_wait_timeout": "1800",
+    "spot_nat": "none",
     "spot_vpc_id": "vpc-0123456789abcdef0",
     "spot_subnet_ids": ["subnet-0123456789abcdef0"],
     "spot_instance_types": ["g5.xlarge"],
@@ -127,6 +128,11 @@ def test_the_playbooks_read_known_variables_with_the_same_defaults():
             {"spot_subnet_ids": ["subnet-12345678"]},
             "spot_subnet_ids: ['subnet-12345678'] needs spot_vpc_id: the VPC that they are in",
         ),
+        (
+            {"spot_vpc_id": "vpc-12345678", "spot_subnet_ids": ["subnet-12345678"], "spot_nat": "one"},
+            "spot_nat: 'one' is for a network of ours: spot_subnet_ids are subnets of yours",
+        ),
+        ({"spot_nat": "two"}, "spot_nat: 'two' must be one of none, one, per_zone"),
         (
             {"spot_vpc_id": "vpc-12345678", "spot_subnet_ids": [f"subnet-1234567{n}" for n in range(7)]},
             "spot_subnet_ids: 7 subnets are listed, limit 6",
@@ -315,8 +321,11 @@ def test_an_image_that_private_nodes_cannot_pull():
     image = {"spot_container_image": "nginx:1"}
     assert errors({"eu-west-1": image}) == [
         "eu-west-1: spot_container_image: 'nginx:1' is not in ECR of eu-west-1, and the place's nodes reach nothing else: push it to a "
-        "repository there or pull it through a cache there, or bring spot_subnet_ids with a way to it"
+        "repository there, pull it through a cache there, take spot_nat, or bring spot_subnet_ids with a way to it"
     ]
+    assert errors({"eu-west-1": {**image, "spot_nat": "none"}}) == errors({"eu-west-1": image})
+    assert errors({"eu-west-1": {**image, "spot_nat": "one"}}) == []
+    assert errors({"eu-west-1": {**image, "spot_nat": "per_zone"}}) == []
     own = {"spot_vpc_id": "vpc-12345678", "spot_subnet_ids": ["subnet-12345678"]}
     assert errors({"eu-west-1": {**image, **own}}) == []
     assert errors({"eu-west-1": {"spot_container_image": ""}}) == [
