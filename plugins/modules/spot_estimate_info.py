@@ -35,7 +35,7 @@ options:
       - The places, each with its region, or with a mapping of whatever differs from the options of the module.
       - Such a mapping may hold C(region) (by default the place's name) and each of O(instance_types), O(instances), O(placed),
         O(on_demand_base), O(on_demand_percentage_above_base), O(on_demand_fallback_max), O(created_sizes), O(disk_size), O(ebs_iops),
-        O(ebs_throughput), O(worker), O(hub), O(network), O(endpoint_zones), O(session_manager), O(nat_gateways), O(alarms) and
+        O(ebs_throughput), O(worker), O(hub), O(network), O(endpoint_zones), O(endpoint_groups), O(nat_gateways), O(alarms) and
         O(dashboards).
     type: dict
     required: true
@@ -101,10 +101,12 @@ options:
     description: In how many zones these endpoints are, 1 or 2.
     type: int
     default: 2
-  session_manager:
-    description: Whether the endpoints for shells through Session Manager are among them.
-    type: bool
-    default: false
+  endpoint_groups:
+    description: Groups of endpoints that are among them, as role C(network) takes them in C(network_endpoints).
+    type: list
+    elements: str
+    choices: [session_manager, parameters, secrets, sts, kms, files, events, step_functions, metrics]
+    default: []
   nat_gateways:
     description: How many NAT gateways the place has, each with a public address. Role C(network) makes them with C(network_nat).
     type: int
@@ -378,6 +380,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.price_survey import survey_prices
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.endpoints import GROUPS
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.ceiling import breaches
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.ceiling import ceiling
@@ -410,7 +413,7 @@ COMMON: dict[str, dict[str, Any]] = {
     "hub": {"type": "bool", "default": False},
     "network": {"type": "bool", "default": True},
     "endpoint_zones": {"type": "int", "default": 2},
-    "session_manager": {"type": "bool", "default": False},
+    "endpoint_groups": {"type": "list", "elements": "str", "choices": list(GROUPS), "default": []},
     "nat_gateways": {"type": "int", "default": 0},
     "alarms": {"type": "int", "default": 0},
     "dashboards": {"type": "int", "default": 0},

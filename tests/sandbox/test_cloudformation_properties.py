@@ -23,6 +23,7 @@ from stack_tools import DATA
 from stack_tools import Oracle
 from stack_tools import Stacks
 from stack_tools import canonical
+from stack_tools import load
 
 STACK_TAGS = [{"Key": "deployment", "Value": "audit"}]
 OUR_OWN = ("network", "region", "workload", "hub")
@@ -67,7 +68,9 @@ def our_own(name: str, stacks: Stacks, known: Known) -> dict[str, Any]:
 def network_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
     zones = {f"Zone{letter}": f"us-east-1{letter.lower()}" for letter in "ABCD"}
     place = {"Prefix": "audit", "Place": "here"}
-    return {**place, "VpcCidr": "10.0.0.0/16", "SubnetBits": 13, **zones, "Nat": "per_zone", "SessionManager": "true"}
+    declared = load((ROOT / "roles/network/files/network.template").read_text())["Parameters"]
+    groups = {name: "true" for name in declared if name.startswith("With")}
+    return {**place, "VpcCidr": "10.0.0.0/16", "SubnetBits": 13, **zones, "Nat": "per_zone", **groups}
 
 
 def region_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from sandbox_process import ROOT
 from sandbox_process import Sandbox
 from stack_tools import Stacks
+from stack_tools import load
 
 BODY = (ROOT / "roles/network/files/network.template").read_text()
 PARAMETERS = {
@@ -19,7 +20,7 @@ PARAMETERS = {
     "VpcCidr": "10.0.0.0/20",
     "SubnetBits": 9,
     **{f"Zone{letter}": f"us-east-1{letter.lower()}" for letter in "ABC"},
-    "SessionManager": "false",
+    **{name: "false" for name in load(BODY)["Parameters"] if name.startswith("With")},
 }
 
 

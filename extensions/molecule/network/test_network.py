@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 
 REGION = "us-west-2"
 NAME = "ethereal-oregon"
-INTERFACES = ("ecs", "ecs-agent", "ecs-telemetry", "ecr.api", "ecr.dkr", "logs")
+STANDING = ("ecs", "ecs-agent", "ecs-telemetry", "ecr.api", "ecr.dkr", "logs")
+ASKED = ("ssm", "ssmmessages", "ec2messages", "secretsmanager")
+INTERFACES = (*STANDING, *ASKED)
 
 
 @pytest.fixture
@@ -105,6 +108,9 @@ def test_endpoints(ec2: Any, here: list[dict[str, Any]]) -> None:
         assert len(found[service]["SubnetIds"]) == 2
     for service in ("s3", "dynamodb"):
         assert found[service]["VpcEndpointType"] == "Gateway"
+    for service in ("dynamodb", "logs", "ssm", "secretsmanager"):
+        (statement,) = json.loads(found[service]["PolicyDocument"])["Statement"]
+        assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}
     groups = {group["GroupId"] for service in INTERFACES for group in found[service]["Groups"]}
     (group,) = ec2.describe_security_groups(GroupIds=sorted(groups))["SecurityGroups"]
     (rule,) = group["IpPermissions"]

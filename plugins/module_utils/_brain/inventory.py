@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import files
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import patching
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.endpoints import check_groups
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.ceiling import ceiling
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.prices import check_unit_prices
@@ -112,6 +113,7 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_wait_timeout": Variable("int", 1200, whole(1, 86_400)),
     "spot_vpc_cidr": Variable("str", None, checks.check_vpc_cidr),
     "spot_nat": Variable("str", "none", one_of(*NAT)),
+    "spot_endpoints": Variable("list", [], check_groups),
     "spot_vpc_id": Variable("str", None, checks.check_vpc_id),
     "spot_subnet_ids": Variable("list", [], subnets),
     "spot_instance_types": Variable("list", DEFAULT_TYPES, checks.check_instance_types),
@@ -247,10 +249,9 @@ def _check_network(place: str, values: Mapping[str, Any], given: Mapping[str, An
         raise InputError("spot_vpc_id", vpc, "needs spot_subnet_ids: subnets of yours in it")
     if subnet_ids and not vpc:
         raise InputError("spot_subnet_ids", subnet_ids, "needs spot_vpc_id: the VPC that they are in")
-    if subnet_ids and _value(values, "spot_nat") != "none":
-        raise InputError(
-            "spot_nat", values["spot_nat"], "is for a network of ours: spot_subnet_ids are subnets of yours"
-        )
+    for name in ("spot_nat", "spot_endpoints"):
+        if subnet_ids and _value(values, name) != VARIABLES[name].default:
+            raise InputError(name, values[name], "is for a network of ours: spot_subnet_ids are subnets of yours")
 
 
 def _check_image(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ import yaml
 from cfn_templates import ROOT
 from cfn_templates import Loader
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import endpoints
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.version import VERSION
 
 
@@ -59,6 +60,32 @@ def test_roles_give_every_parameter_and_no_other(load):
 
     (fact,) = role_file("hub", "tasks/stacks.yml")
     assert set(fact["ansible.builtin.set_fact"]["hub_stacks"][0]["parameters"]) == set(load("hub").parameters)
+
+
+def _holds(conditions, name, switches):
+    """Whether a condition of the template holds, with the group parameters that are on."""
+    (function, given), *_rest = conditions[name].items()
+    if function == "Fn::Equals":
+        return given[0]["Ref"] in switches
+    assert function == "Fn::Or"
+    return any(_holds(conditions, each["Condition"], switches) for each in given)
+
+
+@pytest.mark.parametrize("groups", [[], *([name] for name in endpoints.GROUPS), list(endpoints.GROUPS)])
+def test_endpoints_are_those_of_their_groups(load, groups):
+    """The template's, with what the role gives it for these groups; and the role's choices are the groups that there are."""
+    network = load("network")
+    given = role_file("network", "vars/main.yml")["_network_parameters"]
+    switches = {name for name, value in given.items() if any(f"'{group}'" in value for group in groups)}
+    made = {
+        resource["Properties"]["ServiceName"]["Fn::Sub"].removeprefix("com.amazonaws.${AWS::Region}.")
+        for resource in network.resources.values()
+        if resource["Type"] == "AWS::EC2::VPCEndpoint"
+        and ("Condition" not in resource or _holds(network.data["Conditions"], resource["Condition"], switches))
+    }
+    assert made == {"s3", "dynamodb", *endpoints.endpoint_services(groups)}
+    option = role_file("network", "meta/argument_specs.yml")["argument_specs"]["main"]["options"]["network_endpoints"]
+    assert option["choices"] == list(endpoints.GROUPS)
 
 
 @pytest.mark.parametrize("role", ["network", "worker", "hub", "stack", "private_cluster"])

@@ -188,6 +188,20 @@ def test_a_place_has_room_for_nat_gateways_beside_its_nodes(load):
     assert all(blocks == eighths for _index, blocks in ranges)
 
 
+def test_endpoints_let_through_the_account_alone_where_they_can(load):
+    """S3 serves requests of nobody's account as well: a layer of an image, a patch. ECS, ECR and agents' channels are AWS's own matter."""
+    own = {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
+    open_to_all = set()
+    for endpoint in load("network").of_kind("AWS::EC2::VPCEndpoint").values():
+        if "PolicyDocument" in endpoint:
+            (statement,) = endpoint["PolicyDocument"]["Statement"]
+            assert statement["Condition"] == own
+        else:
+            open_to_all.add(endpoint["ServiceName"]["Fn::Sub"].rpartition("Region}.")[2])
+    agents = {"ecs", "ecs-agent", "ecs-telemetry", "ssmmessages", "ec2messages"}
+    assert open_to_all == {"s3", "ecr.api", "ecr.dkr", *agents}
+
+
 def test_only_named_groups_could_not_be_replaced(template):
     assert all("GroupName" not in group for group in template.of_kind("AWS::EC2::SecurityGroup").values())
 

@@ -14,16 +14,15 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.endpoints import check_groups
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.endpoints import endpoint_services
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet import CREATION_SIZES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_place
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import check_region
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import suggestion
 
-# Role network's template: interface endpoints in every network, and those for shells through Session Manager. A test counts them.
-ENDPOINTS = 6
-SESSION_ENDPOINTS = 3
-# The template puts endpoints in the first two zones.
+# Role network's template puts endpoints in the first two zones.
 ENDPOINT_ZONES = 2
 LARGEST_COUNT = 10_000
 
@@ -47,7 +46,7 @@ class PlaceWish:
     ebs_throughput: int = checks.GP3_THROUGHPUT[0]
     network: bool = True
     endpoint_zones: int = ENDPOINT_ZONES
-    session_manager: bool = False
+    endpoint_groups: tuple[str, ...] = ()
     nat_gateways: int = 0
     alarms: int = 0
     dashboards: int = 0
@@ -78,7 +77,7 @@ class PlaceWish:
         """Interface endpoints, each counted once for every zone that it is in, as AWS bills them."""
         if not (self.worker and self.network):
             return 0
-        return (ENDPOINTS + SESSION_ENDPOINTS * self.session_manager) * self.endpoint_zones
+        return len(endpoint_services(self.endpoint_groups)) * self.endpoint_zones
 
 
 def whole(maximum: int = LARGEST_COUNT, minimum: int = 0) -> Callable[[Any, str], int]:
@@ -102,7 +101,7 @@ CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "ebs_throughput": whole(checks.GP3_THROUGHPUT[1], checks.GP3_THROUGHPUT[0]),
     "network": checks.check_boolean,
     "endpoint_zones": whole(ENDPOINT_ZONES, 1),
-    "session_manager": checks.check_boolean,
+    "endpoint_groups": lambda value, option: tuple(check_groups(value, option)),
     "nat_gateways": whole(),
     "alarms": whole(),
     "dashboards": whole(),

@@ -69,11 +69,9 @@ def test_the_share_on_demand_is_rounded_up_as_ec2_does(instances, base, percenta
     assert (wanted.on_demand, wanted.spot) == (on_demand, instances - on_demand)
 
 
-def test_endpoints_are_as_many_as_the_network_s_template_makes():
+def test_endpoints_are_in_as_many_zones_as_the_network_s_template_says():
     template = TEMPLATE.read_text()
     blocks = [block for block in re.split(r"\n(?=  \w+:\n)", template) if "VpcEndpointType: Interface" in block]
-    usual = [block for block in blocks if "Condition: HasSessionManager" not in block]
-    assert (len(usual), len(blocks) - len(usual)) == (wish_module.ENDPOINTS, wish_module.SESSION_ENDPOINTS)
     zones = {re.search("SubnetIds: (.*)", block)[1].count("!Ref Subnet") for block in blocks}
     assert zones == {wish_module.ENDPOINT_ZONES}
 
@@ -82,7 +80,8 @@ def test_endpoints_are_as_many_as_the_network_s_template_makes():
     ("options", "count"),
     [
         ({}, 12),
-        ({"session_manager": True}, 18),
+        ({"endpoint_groups": ("session_manager",)}, 18),
+        ({"endpoint_groups": ("session_manager", "parameters", "sts")}, 20),
         ({"endpoint_zones": 1}, 6),
         ({"network": False}, 0),
         ({"worker": False, "hub": True}, 0),

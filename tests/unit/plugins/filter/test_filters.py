@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
+import pytest
+from ansible.errors import AnsibleFilterError
+
 from ansible_collections.ethereal.spot.plugins.filter import deployment_tags
+from ansible_collections.ethereal.spot.plugins.filter import endpoint_services
 from ansible_collections.ethereal.spot.plugins.filter import place_range
 from ansible_collections.ethereal.spot.plugins.filter import stack_needs
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import OUR_TAG_PREFIX
@@ -32,3 +36,11 @@ def test_needs_are_decided_with_what_is_known_later():
 
 def test_a_place_has_its_range():
     assert place_range.FilterModule().filters()["place_range"]("us-west-2", "us-west-2") == "10.28.0.0/20"
+
+
+def test_services_of_groups_come_once():
+    services = endpoint_services.FilterModule().filters()["endpoint_services"]
+    assert services([]) == ["ecs", "ecs-agent", "ecs-telemetry", "ecr.api", "ecr.dkr", "logs"]
+    assert services(["parameters", "session_manager"])[6:] == ["ssm", "ssmmessages", "ec2messages"]
+    with pytest.raises(AnsibleFilterError, match=r"'secret' is no group of endpoints .*; did you mean secrets[?]"):
+        services(["secret"])

@@ -42,6 +42,7 @@ COMPLETE = {
     "spot_dashboard": False,
     "spot_wait_timeout": "1800",
     "spot_nat": "none",
+    "spot_endpoints": [],
     "spot_vpc_id": "vpc-0123456789abcdef0",
     "spot_subnet_ids": ["subnet-0123456789abcdef0"],
     "spot_instance_types": ["g5.xlarge"],
@@ -131,6 +132,17 @@ def test_the_playbooks_read_known_variables_with_the_same_defaults():
         (
             {"spot_vpc_id": "vpc-12345678", "spot_subnet_ids": ["subnet-12345678"], "spot_nat": "one"},
             "spot_nat: 'one' is for a network of ours: spot_subnet_ids are subnets of yours",
+        ),
+        (
+            {"spot_vpc_id": "vpc-12345678", "spot_subnet_ids": ["subnet-12345678"], "spot_endpoints": ["sts"]},
+            "spot_endpoints: ['sts'] is for a network of ours: spot_subnet_ids are subnets of yours",
+        ),
+        ({"spot_endpoints": "sts"}, "spot_endpoints: 'sts' must be a list of groups of endpoints"),
+        ({"spot_endpoints": ["sts", "kms", "sts"]}, "spot_endpoints: 'sts' is listed twice"),
+        (
+            {"spot_endpoints": ["secret"]},
+            "spot_endpoints: 'secret' is no group of endpoints (session_manager, parameters, secrets, sts, kms, files, events, "
+            "step_functions, metrics); did you mean secrets?",
         ),
         ({"spot_nat": "two"}, "spot_nat: 'two' must be one of none, one, per_zone"),
         (
