@@ -106,6 +106,7 @@ class Ours:
             **cost,
             **calls_since(self.aws, known),
             "modules": len(modules),
+            "processes": sum(run["process"] for run in modules),
             "actions": len(executed) - len(modules),
             "changed": sum(end["changed"].values()),
             "runs": modules,
@@ -197,6 +198,7 @@ COLUMNS = (
     ("calls", "calls", "{:.0f}"),
     ("+ by CFN", "calls_cloudformation", "{:.0f}"),
     ("modules", "modules", "{:.0f}"),
+    ("processes", "processes", "{:.0f}"),
     ("actions", "actions", "{:.0f}"),
 )
 WIDTHS = {"cpu": 22, "wall": 22, "rss": 16, "calls": 16}

@@ -11,8 +11,9 @@ name: module_runs
 type: aggregate
 short_description: Write every executed module and action as a JSON line
 description:
-  - Writes C(task), C(action), C(host), C(seconds), C(module) and C(changed) of everything that was executed to the file that
-    the variable E(BENCH_RUNS) names. C(module) is false for an action that starts no module process. Loop items count one by one.
+  - Writes C(task), C(action), C(host), C(seconds), C(module), C(process) and C(changed) of everything that was executed to the file that
+    the variable E(BENCH_RUNS) names. C(module) is false for an action that runs no module, C(process) for a module that
+    may run in the controller's. Loop items count one by one.
   - The last line holds what changed and what failed, by host.
 """
 
@@ -21,11 +22,23 @@ import os
 import time
 from typing import Any
 
+from ansible.plugins.action.normal import ActionModule as NormalAction
 from ansible.plugins.callback import CallbackBase
 from ansible.plugins.loader import action_loader
 
 # These have no plugin at all: the strategy acts on them.
 INCLUDES = {"ansible.builtin.include_role", "ansible.builtin.include_tasks"}
+
+
+def _kind(resolved: str, named: str) -> dict[str, bool]:
+    """What has no action plugin of its own is a module that the plugin `normal` runs; those of ours that derive from it run one as well."""
+    if resolved in INCLUDES:
+        return {"module": False, "process": False}
+    own = action_loader.has_plugin(named)
+    return {
+        "module": not own or issubclass(action_loader.get(named, class_only=True), NormalAction),
+        "process": not own,
+    }
 
 
 class CallbackModule(CallbackBase):
@@ -72,8 +85,7 @@ class CallbackModule(CallbackBase):
             "action": action,
             "host": host,
             "seconds": round(now - self._began.get(key, now), 3),
-            # What has no action plugin of its own is a module, which the plugin `normal` runs.
-            "module": action not in INCLUDES and not action_loader.has_plugin(task.action),
+            **_kind(action, task.action),
             "changed": bool(result.result.get("changed")),
         }
         self._began[key] = now
