@@ -15,6 +15,7 @@ description:
     M(amazon.aws.cloudformation).
   - Looks for drift in stacks that stand, with CloudFormation's drift detection, and for kinds that it does not cover with probes of
     its own. These are EFS file systems, KMS keys, ECS clusters and VPC endpoints.
+  - Says which VPCs of the stacks have a default security group with rules, since that group is no resource of a stack.
   - An ECS service's desired count is no drift, since it belongs to no template.
   - Has CloudFormation validate the template of every stack that is not V(current), which the stock module does not do in check mode.
   - Needs the IAM actions C(cloudformation:DescribeStacks), C(cloudformation:GetTemplate), C(cloudformation:ValidateTemplate),
@@ -22,8 +23,8 @@ description:
     C(cloudformation:DescribeStackDriftDetectionStatus), C(cloudformation:DescribeStackResourceDrifts),
     C(cloudformation:ListStackResources), what drift detection itself reads, C(kms:GetKeyRotationStatus),
     C(ecs:DescribeClusters), C(elasticfilesystem:DescribeFileSystems), C(elasticfilesystem:DescribeBackupPolicy),
-    C(elasticfilesystem:DescribeLifecycleConfiguration), C(elasticfilesystem:DescribeFileSystemPolicy) and
-    C(ec2:DescribeVpcEndpoints).
+    C(elasticfilesystem:DescribeLifecycleConfiguration), C(elasticfilesystem:DescribeFileSystemPolicy),
+    C(ec2:DescribeVpcEndpoints) and C(ec2:DescribeSecurityGroups).
 author:
   - Ethereal Spot contributors (@ethereal-spot)
 extends_documentation_fragment:
@@ -216,6 +217,12 @@ stacks:
       returned: always
       type: str
       sample: null
+    open_groups:
+      description: Default security groups of the stack's VPCs that have rules. Empty also where drift was not looked for.
+      returned: always
+      type: list
+      elements: str
+      sample: [sg-0123456789abcdef0]
 """
 
 from typing import Any

@@ -25,6 +25,7 @@ NEEDS = [
         "_ACTION_HANDLERS",
         "changesets._create_change_set",
         "changesets._find_change_set",
+        "changesets._resolve_props_for_diff",
         "drift._difference",
         "drift._differences",
         "drift._DRIFT_READERS",

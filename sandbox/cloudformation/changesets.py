@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from typing import Any
 
 from ministack.core.responses import now_iso
 from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets
+from ministack.services.cloudformation import engine
 
 from sandbox.cloudformation import drift
 from sandbox.cloudformation import kinds
@@ -182,6 +184,20 @@ class ChangeSets:
             if change_set["RoleARN"]:
                 stack["RoleARN"] = change_set["RoleARN"]
         return reply
+
+
+def only_active(compared: Callable[..., dict]) -> Callable[..., dict]:
+    """What ministack compares of a template, without the resources whose condition does not hold: one that begins to hold adds them."""
+
+    def active(template: dict, params: dict, stack_name: str, stack_id: str) -> dict:
+        found = compared(template, params, stack_name, stack_id)
+        if not found:
+            return found
+        conditions = engine._evaluate_conditions(template, params)
+        kept = {name: item for name, item in found["Resources"].items() if conditions.get(item.get("Condition"), True)}
+        return {**found, "Resources": kept}
+
+    return active
 
 
 def _outputs_differ(stack: Record, change_set: Record) -> bool:

@@ -27,6 +27,7 @@ from sandbox import calls
 from sandbox.cloudformation import kinds
 from sandbox.cloudformation.actions import Actions
 from sandbox.cloudformation.changesets import ChangeSets
+from sandbox.cloudformation.changesets import only_active
 from sandbox.cloudformation.operations import Deployment
 from sandbox.cloudformation.operations import continue_rollback
 from sandbox.cloudformation.removal import remove
@@ -58,6 +59,7 @@ def install(context: Context) -> None:
     for name in kinds.own():
         provisioners._RESOURCE_HANDLERS.setdefault(name, {})
     _everywhere("_property_recreation", _recreation(provisioners._property_recreation))
+    changesets._resolve_props_for_diff = only_active(changesets._resolve_props_for_diff)
     table = cloudformation._ACTION_HANDLERS
     originals = dict(table)
     actions, change_sets = Actions(context, originals), ChangeSets(context, originals)

@@ -311,3 +311,32 @@ def test_drift_of_a_region_is_seen_and_reverted(sandbox: Sandbox) -> None:
     assert stacks.wait("region")["StackStatus"] == "UPDATE_COMPLETE", stacks.reasons("region")
     assert stacks.drifted("region") == {}
     assert stacks.physical("region") == physical
+
+
+def test_a_condition_that_begins_or_ends_to_hold_adds_or_removes(stacks: Stacks) -> None:
+    """CloudFormation user guide, "Condition functions": resources whose condition turns true are made, others deleted."""
+    body = """
+Parameters:
+  Asked: {Type: String}
+Conditions:
+  IsAsked: !Equals [!Ref Asked, "true"]
+Resources:
+  Always:
+    Type: AWS::SNS::Topic
+    Properties: {TopicName: always}
+  Sometimes:
+    Type: AWS::SNS::Topic
+    Condition: IsAsked
+    Properties: {TopicName: sometimes}
+"""
+    stacks.create("two", body, {"Asked": "false"})
+    for value, action in (("true", "Add"), ("false", "Remove")):
+        on = [{"ParameterKey": "Asked", "ParameterValue": value}]
+        made = stacks.api.create_change_set(
+            StackName="two", ChangeSetName=f"set-{value}", UsePreviousTemplate=True, Parameters=on
+        )
+        found = stacks.api.describe_change_set(ChangeSetName=made["Id"])
+        changes = [change["ResourceChange"] for change in found["Changes"]]
+        assert [(change["Action"], change["LogicalResourceId"]) for change in changes] == [(action, "Sometimes")]
+        stacks.api.execute_change_set(ChangeSetName=made["Id"])
+        stacks.wait("two")

@@ -150,7 +150,7 @@ def test_life_of_a_worker(sandbox: Sandbox, play: Player) -> None:
     assert foretold.mutating == []
     assert foretold.results["worker"]["key_arn"] == "(known after apply)"
     made = fine(play("network", "worker"))
-    assert made.changed == foretold.changed == 4
+    assert made.changed == foretold.changed == 5
     assert made.results["worker"]["cluster"] == NAME
     file_system = made.results["worker"]["file_system_id"]
     assert count(sandbox) == 0
@@ -222,6 +222,53 @@ def test_life_of_a_worker(sandbox: Sandbox, play: Player) -> None:
     assert fine(play("worker", "network", worker_teardown_data=True, **absent)).changed == 0
 
 
+def default_group(sandbox: Sandbox) -> dict[str, Any]:
+    (vpc,) = vpcs(sandbox)
+    mine = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
+    return sandbox.client("ec2", REGION).describe_security_groups(Filters=mine)["SecurityGroups"][0]
+
+
+def test_life_of_a_network(sandbox: Sandbox, play: Player) -> None:
+    """What is beside its stack, the default security group, and what may change while it stands, endpoints."""
+    ec2 = sandbox.client("ec2", REGION)
+    foretold = fine(play("network", check=True))
+    assert foretold.mutating == []
+    made = fine(play("network"))
+    assert made.changed == foretold.changed == 2
+    group = default_group(sandbox)
+    assert (group["IpPermissions"], group["IpPermissionsEgress"]) == ([], [])
+    assert fine(play("network")).changed == 0
+
+    everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    for opened in (ec2.authorize_security_group_ingress, ec2.authorize_security_group_egress):
+        opened(GroupId=group["GroupId"], IpPermissions=everything)
+        foretold = fine(play("network", check=True))
+        assert (foretold.changed, foretold.mutating) == (1, [])
+        closed = fine(play("network"))
+        assert closed.changed == 1
+        assert {action.partition("Group")[0] for action in closed.mutating} == {"ec2:RevokeSecurity"}
+        group = default_group(sandbox)
+        assert (group["IpPermissions"], group["IpPermissionsEgress"]) == ([], [])
+
+    # A service that the region or the network's zones lack is refused before the stack is touched.
+    lacking = {"service": "ec2", "action": "DescribeVpcEndpointServices", "code": "InvalidServiceName", "status": 400}
+    sandbox.control("POST", "faults", [lacking])
+    refused = play("network", network_endpoints=["step_functions"])
+    sandbox.control("DELETE", "faults")
+    assert refused.failed
+    assert refused.mutating == []
+    before = made.results["network"]["subnet_ids"]
+    added = fine(play("network", network_endpoints=["step_functions", "parameters"]))
+    assert added.changed == 1
+    assert added.mutating.count("ec2:CreateVpcEndpoint") == 2
+    assert added.results["network"]["subnet_ids"] == before
+    gone = fine(play("network", network_endpoints=["session_manager"]))
+    assert gone.mutating.count("ec2:CreateVpcEndpoint") == 2
+    assert gone.mutating.count("ec2:DeleteVpcEndpoints") == 1
+    fine(play("network", network_state="absent"))
+    assert vpcs(sandbox) == []
+
+
 def test_life_of_a_hub(sandbox: Sandbox, play: Player) -> None:
     dynamodb = sandbox.client("dynamodb", REGION)
     assert fine(play("hub")).results["hub"]["table"] == "gpu-state"
@@ -268,7 +315,7 @@ def test_failed_stacks(sandbox: Sandbox, play: Player) -> None:
     foretold = fine(play("network", check=True))
     assert foretold.mutating == []
     replaced = fine(play("network"))
-    assert replaced.changed == foretold.changed == 2
+    assert replaced.changed == foretold.changed == 3
     assert len(vpcs(sandbox)) == 1
 
 

@@ -120,6 +120,12 @@ def test_endpoints(ec2: Any, here: list[dict[str, Any]]) -> None:
     assert [target["CidrIp"] for target in rule["IpRanges"]] == ["127.0.0.1/32"]
 
 
+def test_the_default_security_group_is_closed(ec2: Any, here: list[dict[str, Any]]) -> None:
+    default = {"Name": "group-name", "Values": ["default"]}
+    (group,) = ec2.describe_security_groups(Filters=[*here, default])["SecurityGroups"]
+    assert (group["IpPermissions"], group["IpPermissionsEgress"]) == ([], [])
+
+
 def test_stack(stack: Callable[[str], dict[str, Any]], vpc: dict[str, Any]) -> None:
     found = stack(f"{NAME}-network")
     assert found["status"] == "CREATE_COMPLETE"

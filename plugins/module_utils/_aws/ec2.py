@@ -44,6 +44,13 @@ def describe_security_groups(client: Any, group_ids: list[str]) -> list[dict[str
     return _filtered(client, "describe_security_groups", "SecurityGroups", {"group-id": group_ids})
 
 
+@translated("describe default security groups")
+def describe_default_groups(client: Any, vpc_ids: list[str]) -> list[dict[str, Any]]:
+    """Those of these VPCs."""
+    filters = {"vpc-id": vpc_ids, "group-name": ["default"]}
+    return _filtered(client, "describe_security_groups", "SecurityGroups", filters)
+
+
 @translated("describe route tables")
 def describe_route_tables(client: Any, vpc_id: str) -> list[dict[str, Any]]:
     """All of a VPC."""

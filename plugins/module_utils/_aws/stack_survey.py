@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import cloudformation
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import ec2
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import probes
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.concurrency import gather
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
@@ -20,6 +21,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain import stacks
 Clients = Callable[[str], Any]
 
 READING_SECONDS = 60
+VPC = "AWS::EC2::VPC"
 
 
 def survey(clients: Clients, names: Iterable[str], drift: bool, seconds: float) -> dict[str, dict[str, Any]]:
@@ -54,6 +56,7 @@ def _read(clients: Clients, name: str, drift: bool, seconds: float) -> dict[str,
         "first_failed_event": None,
         "drift": [],
         "drift_unknown": None,
+        "open_groups": [],
     }
     if stack is None:
         return found
@@ -93,6 +96,9 @@ def _add_drift(clients: Clients, name: str, found: dict[str, Any], seconds: floa
         for item in resources:
             if item["ResourceType"] in probes.READERS and item["LogicalResourceId"] not in seen:
                 found["drift"] += _probe(clients, item, found["parameters"])
+        vpcs = [found["resources"][item["LogicalResourceId"]] for item in resources if item["ResourceType"] == VPC]
+        if vpcs:
+            found["open_groups"] = brain.open_groups(ec2.describe_default_groups(clients("ec2"), vpcs))
     except AwsError as error:
         found["drift_unknown"] = error.message
 

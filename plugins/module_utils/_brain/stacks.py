@@ -215,6 +215,15 @@ def _shown(path: str, expected: Any, actual: Any) -> dict[str, Any]:
     return {"path": path, "expected": expected, "actual": actual}
 
 
+def open_groups(groups: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The ids of security groups that let anything in or out (DescribeSecurityGroups).
+
+    A VPC's default group does from its creation on, and belongs to no template, so it is never drift (CloudFormation user guide,
+    AWS::EC2::VPC).
+    """
+    return sorted(group["GroupId"] for group in groups if group["IpPermissions"] or group["IpPermissionsEgress"])
+
+
 def would_move(changes: Iterable[Mapping[str, Any]]) -> list[str]:
     """Properties that move and that a change set would set nevertheless, as RESOURCE/PATH (DescribeChangeSet).
 

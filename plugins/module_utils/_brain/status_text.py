@@ -123,4 +123,5 @@ def _remarks(place: dict[str, Any]) -> list[str]:
         ]
         if stack["drift_unknown"]:
             remarks.append(f"drift of {stack['name']} is not known: {stack['drift_unknown']}")
+        remarks += [f"default security group {group} of {stack['name']} is open" for group in stack["open_groups"]]
     return remarks

@@ -8,6 +8,7 @@ import json
 from datetime import UTC
 from datetime import datetime
 
+import boto3
 import pytest
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import cloudformation
@@ -280,6 +281,36 @@ def test_drift_of_cloudformation_and_of_probes(look, stacks, aws, recorder):
     assert result.mutating == []
 
 
+def test_default_groups_that_are_open(look, stacks, aws):
+    """Every new VPC's is, and CloudFormation does not look at it; one of a VPC of somebody else is nobody's business here."""
+    ec2 = boto3.client("ec2", region_name="us-east-1")
+    vpcs = [ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16")["Vpc"]["VpcId"] for number in range(3)]
+    groups = {
+        group["VpcId"]: group
+        for group in ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["default"]}])[
+            "SecurityGroups"
+        ]
+    }
+    closed = groups[vpcs[1]]
+    ec2.revoke_security_group_egress(GroupId=closed["GroupId"], IpPermissions=closed["IpPermissionsEgress"])
+    if closed["IpPermissions"]:
+        ec2.revoke_security_group_ingress(GroupId=closed["GroupId"], IpPermissions=closed["IpPermissions"])
+    stacks.add("a-network")
+    stacks.resources["a-network"] = {"Vpc": ("AWS::EC2::VPC", vpcs[0])}
+    stacks.add("b-network")
+    stacks.resources["b-network"] = {"Vpc": ("AWS::EC2::VPC", vpcs[1])}
+    stacks.add("c-region")
+    found = look({"name": "a-network"}, {"name": "b-network"}, {"name": "c-region"})["stacks"]
+    assert {name: stack["open_groups"] for name, stack in found.items()} == {
+        "a-network": [groups[vpcs[0]]["GroupId"]],
+        "b-network": [],
+        "c-region": [],
+    }
+    unasked = look({"name": "a-network"}, drift=False)
+    assert unasked["stacks"]["a-network"]["open_groups"] == []
+    assert "DescribeSecurityGroups" not in unasked.operations()
+
+
 @pytest.mark.parametrize("verdict", ["UPDATE_IN_PROGRESS", "ROLLBACK_COMPLETE", "UPDATE_FAILED"])
 def test_drift_is_looked_for_in_stacks_that_stand(look, stacks, verdict):
     stacks.add("a-region", verdict)
@@ -326,8 +357,6 @@ class TestProbes:
 
     @pytest.fixture
     def client(self, aws):
-        import boto3
-
         return lambda service: boto3.client(service, region_name="us-east-1")
 
     def test_key(self, client):

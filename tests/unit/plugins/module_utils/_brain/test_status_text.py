@@ -25,7 +25,7 @@ WORKERS = ["us-west-2", "eu-west-1"]
 
 
 def stack(name: str, verdict: str = "current", drift: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    return {"name": name, "verdict": verdict, "drift": drift or [], "drift_unknown": None}
+    return {"name": name, "verdict": verdict, "drift": drift or [], "drift_unknown": None, "open_groups": []}
 
 
 def group(desired: int, *instances: tuple[str, str]) -> dict[str, Any]:
