@@ -193,7 +193,9 @@ def test_life_of_a_worker(sandbox: Sandbox, play: Player) -> None:
     # A network cannot move under what stands on it.
     refused = play("network", network_vpc_cidr="10.77.0.0/16")
     assert refused.failed
-    assert f"stack {NAME}-network: VpcCidr is 10.42.0.0/16 and cannot become 10.77.0.0/16" in refused.output
+    (vpc,) = vpcs(sandbox)
+    rule = f"VpcCidr is {vpc['CidrBlock']} and cannot become 10.77.0.0/16"
+    assert f"stack {NAME}-network: {rule}" in refused.output
     assert refused.mutating == []
 
     # Data stays in its stack, with its key, and a later run builds around it.
