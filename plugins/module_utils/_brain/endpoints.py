@@ -34,7 +34,7 @@ def check_groups(value: Any, option: str = "endpoints") -> list[str]:
     if not isinstance(value, (list, tuple)):
         raise InputError(option, value, "must be a list of groups of endpoints")
     for index, name in enumerate(value):
-        if name not in GROUPS:
+        if not isinstance(name, str) or name not in GROUPS:
             raise InputError(option, name, f"is no group of endpoints ({', '.join(GROUPS)}){suggestion(name, GROUPS)}")
         if name in value[:index]:
             raise InputError(option, name, "is listed twice")

@@ -140,6 +140,11 @@ def test_the_playbooks_read_known_variables_with_the_same_defaults():
         ({"spot_endpoints": "sts"}, "spot_endpoints: 'sts' must be a list of groups of endpoints"),
         ({"spot_endpoints": ["sts", "kms", "sts"]}, "spot_endpoints: 'sts' is listed twice"),
         (
+            {"spot_endpoints": [["sts"]]},
+            "spot_endpoints: ['sts'] is no group of endpoints (session_manager, parameters, secrets, sts, kms, files, events, "
+            "step_functions, metrics)",
+        ),
+        (
             {"spot_endpoints": ["secret"]},
             "spot_endpoints: 'secret' is no group of endpoints (session_manager, parameters, secrets, sts, kms, files, events, "
             "step_functions, metrics); did you mean secrets?",
