@@ -165,6 +165,8 @@ def _ec2(action: str, parameters: dict[str, Any]) -> list[str] | None:
         found.append(f"{_own('ec2')}:launch-template/{known}")
     if action in ("DisassociateRouteTable", "ReplaceRouteTableAssociation"):
         found += _associated(parameters.get("AssociationId") or "")
+    if action == "DisassociateAddress":
+        found += _address(parameters.get("AssociationId"), parameters.get("PublicIp"))
     return list(dict.fromkeys(found)) or ["*"]
 
 
@@ -173,6 +175,13 @@ def _associated(association: str) -> list[str]:
     tables = ec2_backends[responses.get_account_id()][responses.get_region()].route_tables.values()
     table = next((table for table in tables if association in table.associations), None)
     return [ec2_arn(table.id), ec2_arn(table.associations[association])] if table else [f"{_own('ec2')}:route-table/*"]
+
+
+def _address(association: str | None, public_ip: str | None) -> list[str]:
+    """The address of an association (service authorization reference of EC2, DisassociateAddress)."""
+    addresses = ec2_backends[responses.get_account_id()][responses.get_region()].addresses
+    own = [each for each in addresses if each.public_ip == public_ip or each.association_id == (association or "")]
+    return [ec2_arn(each.allocation_id) for each in own] or [f"{_own('ec2')}:elastic-ip/*"]
 
 
 def _dynamodb(action: str, parameters: dict[str, Any]) -> list[str] | None:

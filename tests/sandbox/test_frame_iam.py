@@ -358,3 +358,17 @@ def test_an_association_is_judged_by_its_route_table_and_a_table_by_its_tags_arn
         other.client("dynamodb").list_tags_of_resource(ResourceArn=made)
     scoped.client("ec2").disassociate_route_table(AssociationId=association)
     scoped.client("dynamodb").list_tags_of_resource(ResourceArn=made)
+
+
+def test_an_address_is_let_go_by_whoever_may_touch_that_address(sandbox: Sandbox) -> None:
+    """Service authorization reference: DisassociateAddress, which names an association, takes the address."""
+    ec2 = sandbox.client("ec2")
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    instance = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)["Instances"][0]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    association = ec2.associate_address(AllocationId=address, InstanceId=instance["InstanceId"])["AssociationId"]
+    other = User(sandbox, allow("ec2:DisassociateAddress", "arn:aws:ec2:*:*:elastic-ip/eipalloc-1"), name="other")
+    own = User(sandbox, allow("ec2:DisassociateAddress", f"arn:aws:ec2:*:*:elastic-ip/{address}"), name="own")
+    with denied("UnauthorizedOperation"):
+        other.client("ec2").disassociate_address(AssociationId=association)
+    own.client("ec2").disassociate_address(AssociationId=association)
