@@ -25,7 +25,7 @@ def work() -> None:
             body = json.dumps({"job": job, "result": result}).encode()
             urllib.request.urlopen(f"{MASTER}/done", data=body, timeout=30).close()
         except OSError:
-            # The master may boot later than its workers.
+            # The master may boot later than its workers, and others may have all jobs that are left.
             time.sleep(WAIT_SECONDS)
 
 
