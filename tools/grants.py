@@ -59,8 +59,18 @@ def granted(policy: dict[str, Any]) -> set[str]:
     }
 
 
+def of_role(role: str) -> list[pathlib.Path]:
+    """The policies for whoever uses one role alone: none if it has none of its own."""
+    return sorted(POLICIES.glob(f"roles/{role}*.json"))
+
+
+def granted_to_role(role: str) -> set[str]:
+    """The actions that one role's own policies allow together."""
+    return set().union(*(granted(json.loads(policy.read_text())) for policy in of_role(role)))
+
+
 def all_granted() -> set[str]:
-    """The actions that the shipped policies allow together."""
+    """The actions that the policies for the playbooks allow together; those of single roles are for who uses no other."""
     return set().union(*(granted(json.loads(policy.read_text())) for policy in POLICIES.glob("*.json")))
 
 

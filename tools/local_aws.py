@@ -19,6 +19,8 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+import grants
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 ROOT_KEY = "testing"
@@ -116,8 +118,8 @@ def running(port: int | None = None) -> Iterator[Sandbox]:
         sandbox.stop()
 
 
-def controller(sandbox: Sandbox, name: str = "controller") -> dict[str, str]:
-    """Make an IAM user with the rights of docs/policies/*.json; the environment that acts as it."""
+def controller(sandbox: Sandbox, name: str = "controller", role: str | None = None) -> dict[str, str]:
+    """Make an IAM user with the rights of docs/policies/*.json, or of one role; the environment that acts as it."""
     import boto3
 
     iam = boto3.client(
@@ -128,7 +130,7 @@ def controller(sandbox: Sandbox, name: str = "controller") -> dict[str, str]:
         aws_secret_access_key=ROOT_KEY,
     )
     iam.create_user(UserName=name)
-    for policy in sorted((ROOT / "docs/policies").glob("*.json")):
+    for policy in grants.of_role(role) if role else sorted(grants.POLICIES.glob("*.json")):
         made = iam.create_policy(PolicyName=policy.stem, PolicyDocument=policy.read_text())["Policy"]
         iam.attach_user_policy(UserName=name, PolicyArn=made["Arn"])
     key = iam.create_access_key(UserName=name)["AccessKey"]

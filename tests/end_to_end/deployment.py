@@ -60,9 +60,10 @@ class Account:
         )
 
     def play(self, name: str, *arguments: str, succeed: bool = True) -> Run:
+        """One of the collection's playbooks, or a playbook's path."""
         known = len(self.aws.control("GET", "calls"))
         done = subprocess.run(
-            [PLAYBOOK, f"ethereal.spot.{name}", *arguments],
+            [PLAYBOOK, name if "/" in name else f"ethereal.spot.{name}", *arguments],
             cwd=ROOT,
             env={**os.environ, **self.environment, "ANSIBLE_NOCOLOR": "1"},
             capture_output=True,

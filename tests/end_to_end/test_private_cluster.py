@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 
+import grants
 import leftovers
 import local_aws
 import pytest
@@ -24,7 +25,8 @@ NODES = yaml.safe_load((EXAMPLE / "inventory.yml").read_text())["private_cluster
 @pytest.fixture(scope="module")
 def account():
     with local_aws.running() as aws:
-        yield Account(aws, local_aws.environment(aws.port), leftovers.listing(aws.url))
+        environment = local_aws.controller(aws, "owner", role="private_cluster")
+        yield Account(aws, environment, leftovers.listing(aws.url))
 
 
 def play(account, *arguments, succeed=True, **variables):
@@ -53,8 +55,9 @@ def instances(account):
     }
 
 
-def test_check_mode_changes_nothing(prediction):
+def test_it_is_predicted_and_made(prediction, first):
     assert prediction.mutating == []
+    assert prediction.changed["jobs"] > 0
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ def test_nodes_are_what_was_asked_for(account, first):
             "required",
             1,
         )
-        assert item["KeyName"] == "ethereal-jobs"
+        assert item["KeyName"].startswith("ethereal-jobs-")
         assert item["IamInstanceProfile"]["Arn"].endswith("/ethereal-jobs-node")
         volumes = ec2.describe_volumes(VolumeIds=[device["Ebs"]["VolumeId"] for device in item["BlockDeviceMappings"]])[
             "Volumes"
@@ -95,21 +98,43 @@ def test_nodes_are_what_was_asked_for(account, first):
         assert all(volume["Encrypted"] and volume["KmsKeyId"].endswith(key["TargetKeyId"]) for volume in volumes)
 
 
-def test_one_group_lets_ssh_in_from_home_and_nodes_to_each_other(account, first):
-    groups = {item["GroupId"] for node in instances(account).values() for item in node["SecurityGroups"]}
-    (group,) = account.client("ec2", REGION).describe_security_groups(GroupIds=sorted(groups))["SecurityGroups"]
+def rules_of(account):
+    """What the nodes' own group lets in, as ports and sources, and the group that its members are known by."""
+    ec2 = account.client("ec2", REGION)
+    names = ["ethereal-jobs-members", "ethereal-jobs-nodes"]
+    found = ec2.describe_security_groups(Filters=[{"Name": "tag:Name", "Values": names}])["SecurityGroups"]
+    members, group = sorted(found, key=lambda each: [tag["Value"] for tag in each["Tags"] if tag["Key"] == "Name"])
     rules = set()
     for rule in group["IpPermissions"]:
         sources = [source["CidrIp"] for source in rule["IpRanges"]]
         sources += [pair["GroupId"] for pair in rule["UserIdGroupPairs"]]
         rules |= {(rule["FromPort"], rule["ToPort"], source) for source in sources}
-    assert rules == {(22, 22, "8.8.8.8/32"), (80, 80, group["GroupId"]), (443, 443, group["GroupId"])}
+    return rules, group, members["GroupId"]
+
+
+def test_groups_let_ssh_in_from_home_and_nodes_to_each_other(account, first):
+    rules, group, members = rules_of(account)
+    for node in instances(account).values():
+        assert {item["GroupId"] for item in node["SecurityGroups"]} == {group["GroupId"], members}
+    assert rules == {(22, 22, "8.8.8.8/32"), (80, 80, members), (443, 443, members)}
     assert sorted(rule["FromPort"] for rule in group["IpPermissionsEgress"]) == [80, 443]
 
 
 def test_a_second_run_changes_nothing(account, first):
     again = play(account)
     assert (again.mutating, again.changed) == ([], {"jobs": 0})
+
+
+def test_a_rule_opened_by_hand_is_told_and_closed_only_when_asked(account, first):
+    rules, group, _members = rules_of(account)
+    opened = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    account.client("ec2", REGION).authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[opened])
+    told = play(account)
+    assert (told.mutating, told.changed) == ([], {"jobs": 0})
+    assert "drift" in told.output.lower()
+    assert play(account, private_cluster_heal_drift=True).changed == {"jobs": 1}
+    assert rules_of(account)[0] == rules
+    assert "drift" not in play(account).output.lower()
 
 
 def test_a_changed_node_is_told_and_replaced_only_when_asked(account, first):
@@ -163,6 +188,35 @@ def test_a_replaced_node_keeps_nothing_of_what_it_was(account, first):
     assert play(account, private_cluster_nodes=[nodes[0], plain]).mutating == []
 
 
+def test_what_stands_still_changes_under_standing_nodes(account, first):
+    """Everything in the stack changes, the key pair's tags too, and CloudFormation replaces nothing under the name that it has."""
+    ec2 = account.client("ec2", REGION)
+    before, (old,) = instances(account), ec2.describe_key_pairs()["KeyPairs"]
+    wish = {"private_cluster_tags": {"team": "jobs"}, "private_cluster_home_address": "8.8.4.4"}
+    foretold = play(account, "--check", private_cluster_nat=True, **wish)
+    assert (foretold.mutating, foretold.changed) == ([], {"jobs": 1})
+    run = play(account, private_cluster_nat=True, **wish)
+    assert run.changed == foretold.changed
+    assert not {"ec2:RunInstances", "ec2:TerminateInstances"} & set(run.mutating)
+    (key_pair,) = ec2.describe_key_pairs()["KeyPairs"]
+    assert key_pair["KeyName"] != old["KeyName"]
+    assert {"Key": "team", "Value": "jobs"} in key_pair["Tags"]
+    assert {name: item["InstanceId"] for name, item in instances(account).items()} == {
+        name: item["InstanceId"] for name, item in before.items()
+    }
+    assert play(account, private_cluster_nat=True, **wish).mutating == []
+    play(account)
+    assert "team" not in {tag["Key"] for tag in ec2.describe_key_pairs()["KeyPairs"][0]["Tags"]}
+
+
 def test_nothing_is_left(account, first):
     play(account, private_cluster_state="absent")
     assert leftovers.listing(account.aws.url) - account.before == set()
+
+
+def test_recorded_calls_equal_granted_actions(account, first):
+    """Over the whole life, as a user with the role's own policy: nothing was denied, and nothing is granted that nobody needed."""
+    calls = account.aws.control("GET", "calls")
+    assert not [call for call in calls for judged in call["iam"] or [] if not judged["allowed"]]
+    recorded = grants.recorded(calls, "user/owner")
+    assert grants.granted_to_role("private_cluster") - recorded - grants.IMPLIED == set()

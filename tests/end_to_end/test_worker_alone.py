@@ -1,0 +1,152 @@
+# Copyright (c) Ethereal Spot contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Role worker in someone else's play: no inventory or playbook of ours, credentials from module_defaults, rights of its own policy only."""
+
+from __future__ import annotations
+
+import json
+
+import grants
+import leftovers
+import local_aws
+import pytest
+import yaml
+from deployment import Account
+
+REGION = "eu-west-1"
+NAME = "ethereal-solo"
+TOPIC = f"arn:aws:sns:{REGION}:123456789012:alerts"
+
+
+@pytest.fixture(scope="module")
+def account():
+    """A user without any right but the role's; nothing of it is in the environment."""
+    with local_aws.running() as aws:
+        known = local_aws.controller(aws, "guest", role="worker")
+        environment = {name: value for name, value in known.items() if name.startswith("ANSIBLE_")}
+        made = Account(aws, {**environment, "AWS_EC2_METADATA_DISABLED": "true"}, set())
+        made.credentials = {
+            "region": REGION,
+            "endpoint_url": aws.url,
+            "access_key": known["AWS_ACCESS_KEY_ID"],
+            "secret_key": known["AWS_SECRET_ACCESS_KEY"],
+        }
+        yield made
+
+
+@pytest.fixture(scope="module")
+def variables(account):
+    """The role's variables, for a network and a topic that were there before."""
+    ec2, sns = account.client("ec2", REGION), account.client("sns", REGION)
+    vpc = ec2.create_vpc(CidrBlock="10.63.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.63.{number}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"]
+        for number, zone in enumerate("ab")
+    ]
+    sns.create_topic(Name="alerts")
+    account.before.update(leftovers.listing(account.aws.url))
+    return {
+        "worker_prefix": "ethereal",
+        "worker_place": "solo",
+        "worker_region": REGION,
+        "worker_vpc_id": vpc,
+        "worker_subnet_ids": [subnet["SubnetId"] for subnet in subnets],
+        "worker_desired_capacity": 1,
+        "worker_min_size": 0,
+        "worker_max_size": 2,
+        "worker_on_demand_base": 0,
+        "worker_container_image": f"123456789012.dkr.ecr.{REGION}.amazonaws.com/serve:1",
+        "worker_sns_topic_arn": TOPIC,
+        "worker_tags": {"team": "guests"},
+    }
+
+
+@pytest.fixture(scope="module")
+def life(account, variables, tmp_path_factory):
+    """life(*arguments, **changes) runs the role in a play of its own."""
+    playbook = tmp_path_factory.mktemp("play") / "play.yml"
+
+    def run(*arguments, **changes):
+        role = {"name": "Have a worker", "ansible.builtin.include_role": {"name": "ethereal.spot.worker"}}
+        told = {"name": "Tell", "ansible.builtin.debug": {"var": "worker_result"}}
+        play = {
+            "name": "Somebody's play",
+            "hosts": "localhost",
+            "gather_facts": False,
+            "module_defaults": {"group/ethereal.spot.spot": account.credentials},
+            "tasks": [{**role, "vars": {**variables, **changes}}, told],
+        }
+        playbook.write_text(yaml.safe_dump([play]))
+        return account.play(str(playbook), *arguments)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def first(life):
+    prediction = life("--check")
+    assert prediction.mutating == []
+    made = life()
+    assert made.changed == prediction.changed
+    return made
+
+
+def test_it_is_made_and_again_changes_nothing(account, life, first):
+    (group,) = account.client("autoscaling", REGION).describe_auto_scaling_groups(AutoScalingGroupNames=[NAME])[
+        "AutoScalingGroups"
+    ]
+    assert (group["MinSize"], group["DesiredCapacity"], group["MaxSize"]) == (0, 1, 2)
+    (service,) = account.client("ecs", REGION).describe_services(cluster=NAME, services=[NAME])["services"]
+    assert service["status"] == "ACTIVE"
+    assert f'"group": "{NAME}"' in json.dumps(first.output).replace("\\", "") or f"group: {NAME}" in first.output
+    again = life()
+    assert (again.changed, again.mutating) == ({"localhost": 0}, [])
+
+
+def test_a_change_is_predicted_and_made(account, life, first):
+    changes = {
+        "worker_container_image": f"123456789012.dkr.ecr.{REGION}.amazonaws.com/serve:2",
+        "worker_max_size": 3,
+        "worker_log_retention_days": 90,
+        "worker_patch_operation": "install",
+        "worker_tags": {"squad": "hosts"},
+    }
+    prediction = life("--check", **changes)
+    assert prediction.mutating == []
+    assert life(**changes).changed == prediction.changed
+    task = account.client("ecs", REGION).describe_task_definition(taskDefinition=NAME)["taskDefinition"]
+    assert task["containerDefinitions"][0]["image"].endswith("serve:2")
+    again = life(**changes)
+    assert (again.changed, again.mutating) == ({"localhost": 0}, [])
+
+
+def test_drift_is_healed_when_asked(account, life, first):
+    ec2 = account.client("ec2", REGION)
+    named = [{"Name": "tag:Name", "Values": [f"{NAME}-nodes"]}]
+    (group,) = ec2.describe_security_groups(Filters=named)["SecurityGroups"]
+    opened = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[opened])
+    life(worker_heal_drift=True)
+    assert ec2.describe_security_groups(Filters=named)["SecurityGroups"][0]["IpPermissions"] == group["IpPermissions"]
+
+
+def test_it_is_removed_and_nothing_is_left(account, life, first):
+    gone = {"worker_state": "absent", "worker_teardown_data": True}
+    life(**gone)
+    assert leftovers.listing(account.aws.url) - account.before == set()
+    assert life(**gone).changed == {"localhost": 0}
+
+
+def test_recorded_calls_equal_granted_actions(account, first):
+    """Over the whole life: nothing was denied, and nothing is granted that nobody needed."""
+    calls = account.aws.control("GET", "calls")
+    assert not [call for call in calls for judged in call["iam"] or [] if not judged["allowed"]]
+    assert {call["principal"].rpartition("/")[2] for call in calls if call["iam"]} >= {"guest"}
+    assert grants.granted_to_role("worker") - grants.recorded(calls, "user/guest") - grants.IMPLIED == set()
+
+
+def test_no_credentials_are_shown(account, first):
+    for name in ("access_key", "secret_key"):
+        assert account.credentials[name] not in first.output
