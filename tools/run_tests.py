@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from dataclasses import field
 
 import collection_tree
+import grants
 import local_aws
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -205,8 +206,11 @@ def _integrate(stage: Stage, tree: pathlib.Path, targets: list[str]) -> None:
 
 def molecule(stage: Stage) -> None:
     with local_aws.running() as aws, contextlib.ExitStack() as stack:
-        environment = local_aws.controller(aws)
+        controller = local_aws.controller(aws)
         for scenario in sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml")):
+            # A role with a policy of its own needs no other right.
+            own = grants.of_role(scenario)
+            environment = local_aws.controller(aws, scenario, role=scenario) if own else controller
             stage.run(
                 *(DEV / "molecule", "test", "--scenario-name", scenario),
                 # What a failed run left in molecule's own folder would let the next skip steps.

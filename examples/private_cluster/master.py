@@ -18,7 +18,7 @@ import time
 PORT = int(os.environ.get("PORT", "80"))
 RESULTS = pathlib.Path(os.environ.get("RESULTS", "/var/lib/jobs/results.jsonl"))
 LEASE_SECONDS = float(os.environ.get("LEASE_SECONDS", "600"))
-jobs = {number: 0.0 for number in range(100)}
+jobs = dict.fromkeys(range(100), 0.0)
 
 
 def forget_what_is_done() -> None:
