@@ -7,11 +7,12 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: place_range
 version_added: 0.1.0
-short_description: The address range of a place's network where none is named
+short_description: The address range of a place's network
 description:
   - Gives a C(/20) of C(10.0.0.0/8) that follows from the region and the place alone, so that places that come and go move no other.
   - Places that are called by their regions never overlap. Two other places of one region may, which
     M(ethereal.spot.spot_validate) refuses.
+  - A range that is named is given back if it is one that a place's network can have, and fails otherwise.
 author:
   - Ethereal Spot contributors (@ethereal-spot)
 options:
@@ -23,7 +24,10 @@ options:
     description: The place.
     type: str
     required: true
-positional: place
+  named:
+    description: The range that the user names, C(/16) to C(/24).
+    type: str
+positional: place, named
 """
 
 EXAMPLES = r"""
@@ -42,7 +46,18 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import place_range
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import networks
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_vpc_cidr
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+
+
+def place_range(region: str, place: str, named: str | None = None) -> str:
+    try:
+        return check_vpc_cidr(named) if named else networks.place_range(region, place)
+    except InputError as error:
+        raise AnsibleFilterError(error.message) from error
 
 
 class FilterModule:

@@ -321,6 +321,36 @@ def test_failed_stacks(sandbox: Sandbox, play: Player) -> None:
     assert len(vpcs(sandbox)) == 1
 
 
+ONE_SUBNET = {"network_subnet_ids": ["subnet-0123456789abcdef0"]}
+OURS = "network_nat, network_endpoints: are for a network of ours"
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"network_vpc_cidr": "10.0.0.0"}, "vpc_cidr: '10.0.0.0' is not an IPv4 network such as 10.0.0.0/16"),
+        ({"network_vpc_cidr": "10.0.0.1/20"}, "vpc_cidr: '10.0.0.1/20' has host bits set"),
+        ({"network_vpc_cidr": "10.0.0.0/25"}, "vpc_cidr: '10.0.0.0/25' must be /16 to /24"),
+        (
+            {"network_zones": [f"us-west-2{zone}" for zone in "aa"]},
+            "network_zones: us-west-2a, us-west-2a must be at most",
+        ),
+        ({"network_zones": [f"us-west-2{zone}" for zone in "abcde"]}, "must be at most four different zones"),
+        ({"network_instance_types": ["g5.xlrage"]}, "instance_types: "),
+        ({"network_nat": "two"}, "must be one of: none, one, per_zone"),
+        ({"network_endpoints": ["secret"]}, "must be one or more of: session_manager"),
+        ({**ONE_SUBNET, "network_nat": "one"}, OURS),
+        ({**ONE_SUBNET, "network_endpoints": ["sts"]}, OURS),
+        (ONE_SUBNET, "subnet_ids: 'subnet-0123456789abcdef0' "),
+    ],
+)
+def test_refusals_of_a_network(sandbox: Sandbox, play: Player, options: dict[str, Any], why: str) -> None:
+    refused = play("network", **options)
+    assert refused.failed
+    assert why in refused.output
+    assert refused.mutating == []
+
+
 def test_subnets_of_the_user(sandbox: Sandbox, play: Player) -> None:
     ec2 = sandbox.client("ec2", REGION)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

@@ -35,7 +35,11 @@ def test_needs_are_decided_with_what_is_known_later():
 
 
 def test_a_place_has_its_range():
-    assert place_range.FilterModule().filters()["place_range"]("us-west-2", "us-west-2") == "10.28.0.0/20"
+    of = place_range.FilterModule().filters()["place_range"]
+    assert of("us-west-2", "us-west-2") == of("us-west-2", "us-west-2", None) == "10.28.0.0/20"
+    assert of("us-west-2", "us-west-2", "10.9.0.0/16") == "10.9.0.0/16"
+    with pytest.raises(AnsibleFilterError, match=r"vpc_cidr: '10[.]9[.]0[.]1/16' has host bits set"):
+        of("us-west-2", "us-west-2", "10.9.0.1/16")
 
 
 def test_services_of_groups_come_once():
