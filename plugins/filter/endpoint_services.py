@@ -32,7 +32,7 @@ _value:
   description: The services.
   type: list
   elements: str
-  sample: [ecs, ecs-agent, ecs-telemetry, ecr.api, ecr.dkr, logs, ssm, ssmmessages, ec2messages]
+  sample: [ecs, ecs-agent, ecs-telemetry, ecr.api, ecr.dkr, logs, ssm, ssmmessages]
 """
 
 from collections.abc import Callable

@@ -15,7 +15,7 @@ import pytest
 REGION = "us-west-2"
 NAME = "ethereal-oregon"
 STANDING = ("ecs", "ecs-agent", "ecs-telemetry", "ecr.api", "ecr.dkr", "logs")
-ASKED = ("ssm", "ssmmessages", "ec2messages", "secretsmanager")
+ASKED = ("ssm", "ssmmessages", "secretsmanager")
 INTERFACES = (*STANDING, *ASKED)
 
 

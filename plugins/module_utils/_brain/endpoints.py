@@ -15,9 +15,10 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions impor
 
 # What a node of ECS calls before it runs anything: the agent, the pull of an image, a container's log.
 STANDING = ("ecs", "ecs-agent", "ecs-telemetry", "ecr.api", "ecr.dkr", "logs")
-# A group's services, named without the region's prefix.
+# A group's services, named without the region's prefix. Agents of Systems Manager from 3.3.40.0 on need no ec2messages, which newer regions
+# do not have (Systems Manager user guide, "ec2messages, ssmmessages, and other API operations").
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "session_manager": ("ssm", "ssmmessages", "ec2messages"),
+    "session_manager": ("ssm", "ssmmessages"),
     "parameters": ("ssm",),
     "secrets": ("secretsmanager",),
     "sts": ("sts",),

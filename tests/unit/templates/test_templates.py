@@ -198,7 +198,7 @@ def test_endpoints_let_through_the_account_alone_where_they_can(load):
             assert statement["Condition"] == own
         else:
             open_to_all.add(endpoint["ServiceName"]["Fn::Sub"].rpartition("Region}.")[2])
-    agents = {"ecs", "ecs-agent", "ecs-telemetry", "ssmmessages", "ec2messages"}
+    agents = {"ecs", "ecs-agent", "ecs-telemetry", "ssmmessages"}
     assert open_to_all == {"s3", "ecr.api", "ecr.dkr", *agents}
 
 

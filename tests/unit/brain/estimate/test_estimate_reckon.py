@@ -80,8 +80,8 @@ def test_endpoints_are_in_as_many_zones_as_the_network_s_template_says():
     ("options", "count"),
     [
         ({}, 12),
-        ({"endpoint_groups": ("session_manager",)}, 18),
-        ({"endpoint_groups": ("session_manager", "parameters", "sts")}, 20),
+        ({"endpoint_groups": ("session_manager",)}, 16),
+        ({"endpoint_groups": ("session_manager", "parameters", "sts")}, 18),
         ({"endpoint_zones": 1}, 6),
         ({"network": False}, 0),
         ({"worker": False, "hub": True}, 0),

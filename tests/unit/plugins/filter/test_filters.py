@@ -45,6 +45,6 @@ def test_a_place_has_its_range():
 def test_services_of_groups_come_once():
     services = endpoint_services.FilterModule().filters()["endpoint_services"]
     assert services([]) == ["ecs", "ecs-agent", "ecs-telemetry", "ecr.api", "ecr.dkr", "logs"]
-    assert services(["parameters", "session_manager"])[6:] == ["ssm", "ssmmessages", "ec2messages"]
+    assert services(["parameters", "session_manager"])[6:] == ["ssm", "ssmmessages"]
     with pytest.raises(AnsibleFilterError, match=r"'secret' is no group of endpoints .*; did you mean secrets[?]"):
         services(["secret"])
