@@ -132,7 +132,13 @@ def judges(stage: Stage) -> None:
     if not need(stage, "judges"):
         return
     tools = ROOT / ".venvs/judges/bin"
-    templates = sorted(ROOT.glob("roles/*/files/*.template"))
+    with tempfile.TemporaryDirectory() as folder:
+        rendered = pathlib.Path(folder)
+        stage.run(DEV / "python", ROOT / "tools/cluster_templates.py", rendered)
+        _judge(stage, tools, [*sorted(ROOT.glob("roles/*/files/*.template")), *sorted(rendered.glob("*.template"))])
+
+
+def _judge(stage: Stage, tools: pathlib.Path, templates: list[pathlib.Path]) -> None:
     stage.run(tools / "cfn-lint", "--non-zero-exit-code", "informational", "--", *templates)
     stage.run(
         *(tools / "checkov", "--quiet", "--compact", "--skip-download", "--framework", "cloudformation", "--file"),

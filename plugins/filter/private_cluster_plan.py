@@ -39,8 +39,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - V(launch), the nodes that have to be launched; V(terminate), the ids of instances that have to go; V(differs), the parts in which a
-      node that stays differs, by node; V(standing), the ids of instances that stay, by node.
+    - V(launch), the nodes that have to be launched; V(images), what M(ethereal.spot.spot_image_info) is to be asked of them;
+      V(terminate), the ids of instances that have to go; V(differs), the parts in which a node that stays differs, by node;
+      V(standing), the ids of instances that stay, by node.
   type: dict
 """
 

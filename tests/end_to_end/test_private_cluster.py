@@ -73,6 +73,20 @@ def test_bad_input_costs_no_call(account, variables, message):
     assert refused.calls == []
 
 
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        ({"instance_type": "t4g.micro"}, "launches[0].instance_type: 't4g.micro' is arm64, image ami-"),
+        ({"image": "ami-0123456789abcdef0"}, "'ami-0123456789abcdef0' does not exist in us-west-2"),
+    ],
+)
+def test_a_node_that_cannot_be_launched_costs_no_mutating_call(account, node, message):
+    plain = {"name": "odd", "subnet": "back", "instance_type": "t3.micro", **node}
+    refused = play(account, succeed=False, private_cluster_nodes=[plain])
+    assert message in refused.output
+    assert refused.mutating == []
+
+
 def test_nodes_are_what_was_asked_for(account, first):
     ec2 = account.client("ec2", REGION)
     (key,) = [

@@ -34,24 +34,24 @@ def check_security_groups(wanted: list[str], groups: list[dict[str, Any]], vpc_i
             raise InputError("security_group_ids", group_id, f"is in {found[group_id]['VpcId']}, expected {vpc_id}")
 
 
-def check_image(image_id: str, image: dict[str, Any] | None, region: str) -> dict[str, Any]:
+def check_image(image_id: str, image: dict[str, Any] | None, region: str, option: str = "ami_id") -> dict[str, Any]:
     """The image, if it exists here and can be launched."""
     if image is None:
-        rule = f"does not exist in {region}; give ami_id per region, or resolve:ssm: and a parameter"
-        raise InputError("ami_id", image_id, rule)
+        rule = f"does not exist in {region}; give {option} per region, or resolve:ssm: and a parameter"
+        raise InputError(option, image_id, rule)
     if image.get("State", "available") != "available":
-        raise InputError("ami_id", image_id, f"is {image['State']}, must be available")
+        raise InputError(option, image_id, f"is {image['State']}, must be available")
     return image
 
 
-def check_architecture(image: dict[str, Any], types: list[dict[str, Any]]) -> None:
+def check_architecture(image: dict[str, Any], types: list[dict[str, Any]], option: str = "instance_types") -> None:
     """Every instance type can run the image."""
     architecture = image.get("Architecture", "x86_64")
     for described in types:
         supported = described.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
         if supported and architecture not in supported:
             raise InputError(
-                "instance_types",
+                option,
                 described["InstanceType"],
                 f"is {'/'.join(supported)}, image {image['ImageId']} is {architecture}",
             )

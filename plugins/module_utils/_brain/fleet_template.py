@@ -210,14 +210,14 @@ def choose_image(
     return {"image_id": None, "image_parameter": parameter, "resolve": parameter}
 
 
-def check_resolved(parameter: str, value: str | None) -> str:
+def check_resolved(parameter: str, value: str | None, option: str = "ami_id") -> str:
     """The image id that a parameter holds."""
     if not value or not value.startswith("ami-"):
         rule = "does not hold an image's id"
         if value and value.lstrip().startswith("{"):
             # ECS has a document beside a parameter for each of its members (ECS developer guide).
             rule += f": give one member of its document, such as {parameter}/image_id"
-        raise InputError("ami_id", f"{IMAGE_PREFIX}{parameter}", rule)
+        raise InputError(option, f"{IMAGE_PREFIX}{parameter}", rule)
     return value
 
 

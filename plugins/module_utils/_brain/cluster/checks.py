@@ -31,6 +31,8 @@ KEY_KINDS = ("ssh-rsa", "ssh-ed25519")
 RESERVED_FIRST = 4
 SMALLEST_SUBNET = 28
 LARGEST_SUBNET = 16
+# The template with all of them stays within what CloudFormation takes.
+MOST_SUBNETS = 60
 UBUNTU = "resolve:ssm:/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 NODE_DEFAULTS = {
     "image": UBUNTU,
@@ -115,8 +117,10 @@ def check_subnets(value: Any, cidr: Any, region: str, option: str = "private_clu
     """Subnets with name, zone, cidr and public, inside the VPC's range and apart from each other."""
     vpc = _network(cidr, "private_cluster_cidr")
     seen: list[tuple[str, ipaddress.IPv4Network]] = []
-    subnets = []
-    for index, given in enumerate(_entries(value, option)):
+    subnets: list[dict[str, Any]] = []
+    if len(_entries(value, option)) > MOST_SUBNETS:
+        raise InputError(option, len(value), f"subnets are listed, limit {MOST_SUBNETS}")
+    for index, given in enumerate(value):
         where = f"{option}[{index}]"
         _check_keys(given, where, SUBNET_KEYS, ("name", "zone", "cidr"))
         name = _check_name(given["name"], f"{where}.name", [subnet["name"] for subnet in subnets])

@@ -28,7 +28,7 @@ def wish_tag(node: dict[str, Any]) -> str:
 def plan_nodes(
     nodes: list[dict[str, Any]], instances: list[dict[str, Any]], *, replace: bool = False
 ) -> dict[str, Any]:
-    """Nodes to launch, instances to terminate, nodes that differ and stay, and the instances that stay.
+    """Nodes to launch, the images that they need, instances to terminate, nodes that differ and stay, and the instances that stay.
 
     `nodes` are checked (`check_nodes`); `instances` are as amazon.aws.ec2_instance_info gives them. A node whose instance
     is gone - an interrupted spot node - is launched again. Of several instances of one node the oldest stays.
@@ -47,8 +47,10 @@ def plan_nodes(
     if replace:
         terminate += [standing.pop(name)["instance_id"] for name in differs]
         differs = {}
+    launch = [node for name, node in wanted.items() if name not in standing]
     return {
-        "launch": [{**node, **_launch_facts(node)} for name, node in wanted.items() if name not in standing],
+        "launch": [{**node, **_launch_facts(node)} for node in launch],
+        "images": [{key: node[key] for key in ("image", "instance_type")} for node in launch],
         "terminate": terminate,
         "differs": differs,
         "standing": {name: found["instance_id"] for name, found in standing.items()},

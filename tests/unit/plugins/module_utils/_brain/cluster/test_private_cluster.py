@@ -147,6 +147,7 @@ def test_public_key_is_one_that_ec2_imports_and_is_never_shown(key, rule):
         (changed("subnets", 1, cidr="10.1.0.0/24"), "private_cluster_subnets[1].cidr", "is not inside"),
         (changed("subnets", 1, cidr="10.0.1.0/29"), "private_cluster_subnets[1].cidr", "must be /16 to /28"),
         (changed("subnets", 1, cidr="10.0.1.1/24"), "private_cluster_subnets[1].cidr", "host bits"),
+        ({"subnets": wish()["subnets"] * 31}, "private_cluster_subnets", "limit 60"),
         ({"cidr": "10.0.0.0/8"}, "private_cluster_cidr", "must be /16 to /28"),
         ({"region": "mars-1"}, "private_cluster_region", "region"),
         ({"nodes": []}, "private_cluster_nodes", "at least one"),
@@ -243,7 +244,9 @@ def test_nothing_is_done_where_all_nodes_stand():
 
 
 def test_one_node_that_comes_or_goes_touches_no_other():
-    assert summary(plan_nodes(NODES, STANDING[:1])) == (["worker"], [], {})
+    plan = plan_nodes(NODES, STANDING[:1])
+    assert summary(plan) == (["worker"], [], {})
+    assert plan["images"] == [{"image": UBUNTU, "instance_type": "t3.micro"}]
     assert summary(plan_nodes(NODES[:1], STANDING)) == ([], ["i-2"], {})
 
 
