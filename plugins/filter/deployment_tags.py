@@ -10,6 +10,7 @@ version_added: 0.1.0
 short_description: The tags by which a deployment's things are known
 description:
   - Gives the tags that stacks, groups and launch templates of a deployment carry.
+  - Fails on a prefix or place that would break a name made of them, since all roles make their tags before their first call.
 author:
   - Ethereal Spot contributors (@ethereal-spot)
 options:
@@ -40,7 +41,18 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import deployment_tags
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+
+
+def deployment_tags(prefix: str, place: str) -> dict[str, str]:
+    try:
+        checked = names.check_prefix(prefix, "prefix")
+        return names.deployment_tags(checked, names.check_place(place, checked))
+    except InputError as error:
+        raise AnsibleFilterError(error.message) from None
 
 
 class FilterModule:

@@ -16,7 +16,7 @@ author:
 options:
   _input:
     description:
-      - A mapping with C(region), C(home), C(vpn), C(public_key), C(cidr), C(nat), C(endpoints), C(subnets) and C(nodes), as the
+      - A mapping with C(region), C(home), C(vpn), C(public_key), C(cidr), C(nat), C(endpoints), C(subnets), C(nodes) and C(tags), as the
         variables C(private_cluster_*) of the role C(ethereal.spot.private_cluster).
     type: dict
     required: true

@@ -64,6 +64,9 @@ def test_it_is_predicted_and_made(prediction, first):
     ("variables", "message"),
     [
         ({"private_cluster_home_address": "0.0.0.0/0"}, "opens SSH to everyone"),
+        ({"private_cluster_prefix": "a/../b"}, "prefix: 'a/../b' must match"),
+        ({"private_cluster_prefix": "aws"}, "must not start with aws"),
+        ({"private_cluster_place": 'x"\n  Other: {}'}, "must match"),
         ({"private_cluster_public_key": "-----BEGIN OPENSSH PRIVATE KEY-----"}, "is a private key"),
     ],
 )

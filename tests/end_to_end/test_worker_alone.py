@@ -68,7 +68,7 @@ def life(account, variables, tmp_path_factory):
     """life(*arguments, **changes) runs the role in a play of its own."""
     playbook = tmp_path_factory.mktemp("play") / "play.yml"
 
-    def run(*arguments, **changes):
+    def run(*arguments, succeed=True, **changes):
         role = {"name": "Have a worker", "ansible.builtin.include_role": {"name": "ethereal.spot.worker"}}
         told = {"name": "Tell", "ansible.builtin.debug": {"var": "worker_result"}}
         play = {
@@ -79,7 +79,7 @@ def life(account, variables, tmp_path_factory):
             "tasks": [{**role, "vars": {**variables, **changes}}, told],
         }
         playbook.write_text(yaml.safe_dump([play]))
-        return account.play(str(playbook), *arguments)
+        return account.play(str(playbook), *arguments, succeed=succeed)
 
     return run
 
@@ -91,6 +91,13 @@ def first(life):
     made = life()
     assert made.changed == prediction.changed
     return made
+
+
+@pytest.mark.parametrize("changes", [{"worker_prefix": "aws"}, {"worker_place": "a/../b"}])
+def test_a_name_that_would_break_others_costs_no_call(life, changes):
+    refused = life(succeed=False, **changes)
+    assert f"{next(iter(changes)).removeprefix('worker_')}: " in refused.output
+    assert refused.calls == []
 
 
 def test_it_is_made_and_again_changes_nothing(account, life, first):

@@ -18,6 +18,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_choice
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_image_id
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_tags
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.cluster.start_up import check_user_data
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import check_region
@@ -50,7 +51,7 @@ def check_cluster(wish: dict[str, Any]) -> dict[str, Any]:
     """The wish with every entry checked and every default filled in; InputError otherwise.
 
     `wish` has region, home (an address or its /32 or /128), vpn (whether a private home address is meant), public_key,
-    cidr, nat, endpoints, subnets and nodes.
+    cidr, nat, endpoints, subnets, nodes and tags.
     """
     region = check_region(wish["region"], "private_cluster_region")
     nat = check_boolean(wish.get("nat", False), "private_cluster_nat")
@@ -66,6 +67,7 @@ def check_cluster(wish: dict[str, Any]) -> dict[str, Any]:
         "cidr": str(_network(wish["cidr"], "private_cluster_cidr")),
         "subnets": subnets,
         "nodes": check_nodes(wish["nodes"], subnets),
+        "tags": check_tags(wish.get("tags", {}), "private_cluster_tags"),
     }
 
 

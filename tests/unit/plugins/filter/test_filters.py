@@ -25,6 +25,26 @@ def test_tags_are_ours():
     assert all(key.startswith(OUR_TAG_PREFIX) for key in tags)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "place", "message"),
+    [
+        ("a/../b", "oregon", "prefix: 'a/../b' must match"),
+        ("aws-gpu", "oregon", "prefix: 'aws-gpu' must not start with aws"),
+        ("gpu*", "oregon", "prefix: 'gpu\\*' must match"),
+        ('gpu"', "oregon", "prefix: 'gpu\"' must match"),
+        ("gpü", "oregon", "prefix: 'gpü' must match"),
+        ("gpu\n", "oregon", "must match"),
+        (" gpu", "oregon", "must match"),
+        ("gpu", "{{ x }}", "place: '{{ x }}' must match"),
+        ("gpu", "o" * 25, "must match"),
+        ("gpu", None, "place: None must match"),
+    ],
+)
+def test_names_that_would_break_others_make_no_tags(prefix, place, message):
+    with pytest.raises(AnsibleFilterError, match=message):
+        deployment_tags.FilterModule().filters()["deployment_tags"](prefix, place)
+
+
 def test_needs_are_decided_with_what_is_known_later():
     needs = stack_needs.FilterModule().filters()["stack_needs"]
     found = {"status": "CREATE_COMPLETE", "parameters": {"VpcId": "vpc-1"}, "tags": {}, "template_hash": None}
