@@ -106,6 +106,14 @@ def release_address(self: Any, address: str | None = None, allocation_id: str | 
 
 def install(context: Context) -> None:
     gateways = NatGateways(context)
-    EC2Backend.create_nat_gateway = lambda self, *given, **named: gateways.create(self, *given, **named)
-    EC2Backend.delete_nat_gateway = lambda self, nat_gateway_id: gateways.delete(self, nat_gateway_id)
+
+    # A bound method of ours would not be given the backend.
+    def create_nat_gateway(self: Any, *given: Any, **named: Any) -> Any:
+        return gateways.create(self, *given, **named)
+
+    def delete_nat_gateway(self: Any, nat_gateway_id: str) -> Any:
+        return gateways.delete(self, nat_gateway_id)
+
+    EC2Backend.create_nat_gateway = create_nat_gateway
+    EC2Backend.delete_nat_gateway = delete_nat_gateway
     EC2Backend.release_address = release_address
