@@ -23,6 +23,19 @@ SHAPES = {
     "public": {"subnets": [FRONT]},
     "private": {"subnets": [BACK]},
     "closed": {"subnets": [BACK], "endpoints": False},
+    "own": {
+        "subnets": [{"name": "mine", "id": "subnet-0123456789abcdef0"}],
+        "vpc_id": "vpc-0123456789abcdef0",
+        "found_subnets": [
+            {
+                "id": "subnet-0123456789abcdef0",
+                "vpc_id": "vpc-0123456789abcdef0",
+                "availability_zone": "us-west-2a",
+                "cidr_block": "10.0.0.0/24",
+            }
+        ],
+        "route_tables": [],
+    },
 }
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 

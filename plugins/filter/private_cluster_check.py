@@ -18,6 +18,8 @@ options:
     description:
       - A mapping with C(region), C(home), C(vpn), C(public_key), C(cidr), C(nat), C(endpoints), C(subnets), C(nodes) and C(tags), as the
         variables C(private_cluster_*) of the role C(ethereal.spot.private_cluster).
+      - With C(vpc_id) also C(found_subnets) and C(route_tables), as M(amazon.aws.ec2_vpc_subnet_info) and
+        M(amazon.aws.ec2_vpc_route_table_info) return them.
     type: dict
     required: true
 """

@@ -231,6 +231,30 @@ def test_nothing_is_left(account, first):
     assert leftovers.listing(account.aws.url) - account.before == set()
 
 
+def test_a_cluster_in_a_vpc_that_is_there(account, first):
+    """Nothing of the VPC is made, changed or removed but nodes, groups and what they need."""
+    ec2 = account.client("ec2", REGION)
+    vpc = ec2.create_vpc(CidrBlock="10.90.0.0/16")["Vpc"]["VpcId"]
+    made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.90.0.0/24", AvailabilityZone=f"{REGION}a")["Subnet"]["SubnetId"]
+    before = leftovers.listing(account.aws.url)
+    here = {
+        "private_cluster_place": "guests",
+        "private_cluster_vpc_id": vpc,
+        "private_cluster_subnets": [{"name": "back", "id": made}],
+        "private_cluster_nodes": [{"name": "worker", "subnet": "back", "instance_type": "t3.micro"}],
+    }
+    prediction = play(account, "--check", **here)
+    assert (prediction.mutating, prediction.changed["jobs"] > 0) == ([], True)
+    play(account, **here)
+    found = instances(account)["worker"]
+    assert (found["VpcId"], found["SubnetId"]) == (vpc, made)
+    again = play(account, **here)
+    assert (again.changed, again.mutating) == ({"jobs": 0}, [])
+    assert len(ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]) == 1
+    play(account, **here, private_cluster_state="absent")
+    assert leftovers.listing(account.aws.url) == before
+
+
 def test_recorded_calls_equal_granted_actions(account, first):
     """Over the whole life, as a user with the role's own policy: nothing was denied, and nothing is granted that nobody needed."""
     calls = account.aws.control("GET", "calls")

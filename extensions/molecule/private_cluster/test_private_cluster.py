@@ -93,7 +93,7 @@ def test_only_the_public_subnet_has_a_way_to_the_internet(ec2: Any, nodes: dict[
     assert out == {nodes["gate"]["SubnetId"]}
     endpoints = ec2.describe_vpc_endpoints(Filters=vpc)["VpcEndpoints"]
     services = {item["ServiceName"].rpartition(".")[2]: item["VpcEndpointType"] for item in endpoints}
-    interfaces = dict.fromkeys(("ssm", "ssmmessages", "ec2messages"), "Interface")
+    interfaces = dict.fromkeys(("ssm", "ssmmessages"), "Interface")
     assert services == {"s3": "Gateway", **interfaces}
     assert not any(subnet["MapPublicIpOnLaunch"] for subnet in ec2.describe_subnets(Filters=vpc)["Subnets"])
 

@@ -21,7 +21,7 @@ import cluster_templates
 
 ANYWHERE = {"0.0.0.0/0", "::/0"}
 RULES = ("SecurityGroupIngress", "SecurityGroupEgress")
-INTERFACES = {"Endpointssm", "Endpointssmmessages", "Endpointec2messages"}
+INTERFACES = {"Endpointssm", "Endpointssmmessages"}
 
 
 @pytest.fixture(params=sorted(cluster_templates.SHAPES))
@@ -66,6 +66,7 @@ def test_nothing_comes_in_from_anywhere_and_no_rule_stands_apart(shape):
         ("public", {"Gateway"}),
         ("private", {"EndpointS3", *INTERFACES}),
         ("closed", {"EndpointS3"}),
+        ("own", set()),
     ],
 )
 def test_ways_out_are_those_that_were_asked_for(shape, ways):
@@ -86,6 +87,15 @@ def test_the_key_rotates_and_serves_spot_instances_of_this_account_only(shape):
         if statement["Principal"] == {"AWS": "*"}:
             assert statement["Condition"]["StringEquals"] == {"kms:CallerAccount": {"Ref": "AWS::AccountId"}}
             assert "aws:PrincipalArn" in statement["Condition"]["ArnEquals"]
+
+
+def test_nothing_is_made_of_a_network_that_is_there():
+    template = rendered("own")
+    kinds = {resource["Type"] for resource in template["Resources"].values()}
+    assert kinds & {f"AWS::EC2::{kind}" for kind in ("VPC", "Subnet", "RouteTable", "Route", "VPCEndpoint")} == set()
+    for group in of_kind(template, "AWS::EC2::SecurityGroup").values():
+        assert group["VpcId"] == "vpc-0123456789abcdef0"
+    assert template["Outputs"]["SubnetIds"]["Value"] == {"Fn::Join": [",", ["subnet-0123456789abcdef0"]]}
 
 
 def test_no_partition_is_named_and_the_text_fits(shape):

@@ -18,7 +18,10 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_choice
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_image_id
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_subnet_ids
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_tags
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_vpc_id
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.cluster.own_network import own_subnets
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.cluster.start_up import check_user_data
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import check_region
@@ -45,17 +48,27 @@ NODE_DEFAULTS = {
 }
 NODE_KEYS = {"name", "subnet", "instance_type", "zone", *NODE_DEFAULTS}
 SUBNET_KEYS = {"name", "zone", "cidr", "public"}
+OWN_SUBNET_KEYS = {"name", "id"}
 
 
 def check_cluster(wish: dict[str, Any]) -> dict[str, Any]:
     """The wish with every entry checked and every default filled in; InputError otherwise.
 
     `wish` has region, home (an address or its /32 or /128), vpn (whether a private home address is meant), public_key,
-    cidr, nat, endpoints, subnets, nodes and tags.
+    cidr, nat, endpoints, subnets, nodes and tags. With vpc_id, a VPC of the user's, it has no cidr, and found_subnets and
+    route_tables are as own_subnets takes them.
     """
     region = check_region(wish["region"], "private_cluster_region")
     nat = check_boolean(wish.get("nat", False), "private_cluster_nat")
-    subnets = check_subnets(wish["subnets"], wish["cidr"], region)
+    vpc_id = wish.get("vpc_id") or ""
+    if vpc_id:
+        check_vpc_id(vpc_id, "private_cluster_vpc_id")
+        given = check_own_subnets(wish["subnets"])
+        subnets = own_subnets(given, vpc_id, wish["found_subnets"], wish["route_tables"], "private_cluster_subnets")
+    else:
+        subnets = check_subnets(wish["subnets"], wish["cidr"], region)
+    if nat and vpc_id:
+        raise InputError("private_cluster_nat", True, "is for a network that the role makes, not for one of yours")
     if nat and not any(subnet["public"] for subnet in subnets):
         raise InputError("private_cluster_nat", True, "needs a public subnet for the gateway")
     return {
@@ -64,7 +77,8 @@ def check_cluster(wish: dict[str, Any]) -> dict[str, Any]:
         "public_key": check_public_key(wish["public_key"]),
         "nat": nat,
         "endpoints": check_boolean(wish.get("endpoints", True), "private_cluster_endpoints"),
-        "cidr": str(_network(wish["cidr"], "private_cluster_cidr")),
+        "vpc_id": vpc_id,
+        "cidr": "" if vpc_id else str(_network(wish["cidr"], "private_cluster_cidr")),
         "subnets": subnets,
         "nodes": check_nodes(wish["nodes"], subnets),
         "tags": check_tags(wish.get("tags", {}), "private_cluster_tags"),
@@ -139,6 +153,17 @@ def check_subnets(value: Any, cidr: Any, region: str, option: str = "private_clu
         public = check_boolean(given.get("public", False), f"{where}.public")
         subnets.append({"name": name, "zone": zone, "cidr": str(network), "public": public})
     return subnets
+
+
+def check_own_subnets(value: Any, option: str = "private_cluster_subnets") -> list[dict[str, Any]]:
+    """Subnets of the user's own VPC, by name and id."""
+    names: list[str] = []
+    for index, given in enumerate(_entries(value, option)):
+        where = f"{option}[{index}]"
+        _check_keys(given, where, OWN_SUBNET_KEYS, ("name", "id"))
+        names.append(_check_name(given["name"], f"{where}.name", names))
+        check_subnet_ids([given["id"]], f"{where}.id")
+    return value
 
 
 def check_nodes(

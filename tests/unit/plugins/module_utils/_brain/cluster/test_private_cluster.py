@@ -175,6 +175,75 @@ def test_bad_input(changes, option, rule):
     assert raised.value.option == option
 
 
+VPC = "vpc-0123456789abcdef0"
+OPEN, SHUT, ELSEWHERE = (f"subnet-0123456789abcdef{number}" for number in range(3))
+
+
+def own_network(**changes):
+    """A wish in a VPC of the user's, whose main route table leads nowhere and whose subnet OPEN has one that leads out."""
+    found = [
+        {"id": name, "vpc_id": vpc, "availability_zone": f"us-west-2{zone}", "cidr_block": f"10.9.{number}.0/24"}
+        for number, (name, vpc, zone) in enumerate([(OPEN, VPC, "a"), (SHUT, VPC, "b"), (ELSEWHERE, "vpc-1", "c")])
+    ]
+    local = {"gateway_id": "local", "destination_cidr_block": "10.9.0.0/16"}
+    out = {"gateway_id": "igw-1", "destination_cidr_block": "0.0.0.0/0"}
+    tables = [
+        {"associations": [{"main": True}], "routes": [local]},
+        {"associations": [{"main": False, "subnet_id": OPEN}], "routes": [local, out]},
+    ]
+    subnets = [{"name": "front", "id": OPEN}, {"name": "back", "id": SHUT}]
+    return wish(**{"vpc_id": VPC, "subnets": subnets, "found_subnets": found, "route_tables": tables, **changes})
+
+
+def test_subnets_of_ones_own_are_as_they_are():
+    made = check_cluster(own_network())
+    assert (made["vpc_id"], made["cidr"]) == (VPC, "")
+    assert made["subnets"] == [
+        {"name": "front", "id": OPEN, "zone": "us-west-2a", "cidr": "10.9.0.0/24", "public": True},
+        {"name": "back", "id": SHUT, "zone": "us-west-2b", "cidr": "10.9.1.0/24", "public": False},
+    ]
+    assert [node["zone"] for node in made["nodes"]] == ["us-west-2a", "us-west-2b"]
+
+
+def test_a_subnet_without_a_route_table_has_the_main_one():
+    (main, own) = own_network()["route_tables"]
+    made = check_cluster(own_network(route_tables=[{**main, "routes": own["routes"]}]))
+    assert [subnet["public"] for subnet in made["subnets"]] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "option", "rule"),
+    [
+        ({"vpc_id": "vpc-1"}, "private_cluster_vpc_id", "must be vpc- and 8 or 17"),
+        (
+            {"subnets": [{"name": "front", "id": "x"}]},
+            "private_cluster_subnets[0].id[0]",
+            "must be subnet- and 8 or 17",
+        ),
+        ({"subnets": [{"name": "front"}]}, "private_cluster_subnets[0]", "lacks id"),
+        (
+            {"subnets": [{"name": "front", "id": OPEN, "cidr": "10.9.0.0/24"}]},
+            "private_cluster_subnets[0]",
+            "is not one",
+        ),
+        ({"found_subnets": []}, "private_cluster_subnets[0].id", "does not exist in the region"),
+        ({"subnets": [{"name": "a", "id": ELSEWHERE}]}, "private_cluster_subnets[0].id", "is in vpc-1"),
+        ({"subnets": [{"name": "a", "id": SHUT}] * 2}, "private_cluster_subnets[1].name", "is listed twice"),
+        (
+            {"subnets": [{"name": "a", "id": SHUT}, {"name": "b", "id": SHUT}]},
+            "private_cluster_subnets[1].id",
+            "is listed twice",
+        ),
+        ({"nat": True}, "private_cluster_nat", "not for one of yours"),
+        ({"route_tables": []}, "private_cluster_nodes[0].elastic_ip", "needs a public subnet"),
+    ],
+)
+def test_bad_subnets_of_ones_own(changes, option, rule):
+    with pytest.raises(InputError, match=rule) as raised:
+        check_cluster(own_network(**changes))
+    assert raised.value.option == option
+
+
 def eight(**changes):
     return {
         "region": "us-west-2",
