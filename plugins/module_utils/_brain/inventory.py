@@ -199,6 +199,11 @@ def validate(
                 errors.append(Finding(place, error.message))
         warnings += [Finding(place, text) for text in _doubts(place, values)]
 
+    errors += [
+        Finding(place, "spot_place_state: 'absent' is for workers; teardown removes the hub, once all of them are gone")
+        for place in hub
+        if place not in workers and checked[place].get("spot_place_state") == "absent"
+    ]
     for rule in CAPACITY_RULES:
         for place in workers:
             try:

@@ -20,25 +20,55 @@ def status_lines(deployment: dict[str, Any]) -> list[str]:
     """What is wanted and what is there, one line a place, then every reason why they differ, then where launches fail.
 
     `deployment` has `prefix`, `state` (as spot_state returns it, or None without a hub), and `places`: a list of {place, region,
-    hub, stacks (as spot_stack_info returns them), fleet (as spot_fleet_info returns it, or None)}, and `workers` if they are known:
-    the names of the inventory's workers, looked at or not.
+    hub, stacks (as spot_stack_info returns them), fleet (as spot_fleet_info returns it, or None)} with `absent` if its worker is to be
+    removed, and `workers` if they are known: the names of the inventory's workers, looked at or not. What is removed has no line.
     """
     state = deployment["state"]
-    rows = [_row(place, state) for place in deployment["places"]]
+    gone = [place for place in deployment["places"] if _is_gone(place)]
+    shown = [
+        _hub_alone(place) if place in gone else place
+        for place in deployment["places"]
+        if place["hub"] or place not in gone
+    ]
+    rows = [_row(place, state) for place in shown]
     headings = [
-        name
-        for name in HEADINGS
-        if name != "region" or any(place["region"] != place["place"] for place in deployment["places"])
+        name for name in HEADINGS if name != "region" or any(place["region"] != place["place"] for place in shown)
     ]
     lines = [
         f"{deployment['prefix']}: {_headline(state)}",
         "",
         *table(headings, [[row[name] for name in headings] for row in rows], RIGHT),
     ]
-    remarks = [f"{place['place']}: {remark}" for place in deployment["places"] for remark in _remarks(place)]
+    remarks = [f"{place['place']}: {remark}" for place in shown for remark in _remarks(place)]
+    remarks += [f"{place['place']}: {remark}" for place in gone for remark in _remains(place)]
     remarks += _unknown_places(state, deployment.get("workers"))
     remembered = [f"launches fail in {entry['sentence']}" for entry in (state["ledger"] if state else [])]
     return [*lines, *_paragraph(remarks), *_paragraph(remembered)]
+
+
+def _is_gone(place: dict[str, Any]) -> bool:
+    """Whether nothing runs in a place that is to be absent."""
+    fleet, stacks = place["fleet"], place["stacks"].values()
+    return (
+        bool(place.get("absent"))
+        and fleet is not None
+        and not any(each["exists"] for each in fleet["fleets"])
+        and not any(stack["name"].endswith(("-workload", "-network")) and _exists(stack) for stack in stacks)
+    )
+
+
+def _exists(stack: dict[str, Any]) -> bool:
+    return stack["verdict"] != "absent"
+
+
+def _hub_alone(place: dict[str, Any]) -> dict[str, Any]:
+    stacks = {name: stack for name, stack in place["stacks"].items() if name.endswith("-hub")}
+    return {**place, "fleet": None, "stacks": stacks}
+
+
+def _remains(place: dict[str, Any]) -> list[str]:
+    kept = sorted(name for name, stack in place["stacks"].items() if name.endswith("-region") and _exists(stack))
+    return [f"removed, and its data is kept in stack {name}" for name in kept]
 
 
 def _unknown_places(state: dict[str, Any] | None, workers: list[str] | None) -> list[str]:
@@ -107,7 +137,7 @@ def _stacks(stacks: dict[str, dict[str, Any]]) -> str:
 
 
 def _remarks(place: dict[str, Any]) -> list[str]:
-    remarks = []
+    remarks = ["is to be absent: run site"] if place.get("absent") and place["fleet"] else []
     if place["fleet"]:
         evidence = place["fleet"].get("evidence") or {"findings": [], "unproved": []}
         remarks += place["fleet"]["why"]

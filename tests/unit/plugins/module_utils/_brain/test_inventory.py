@@ -319,6 +319,17 @@ def test_the_shape_of_an_inventory():
     assert errors({"eu-west-1": "yes"}) == ["eu-west-1: must be a mapping of variables to values, not 'yes'"]
 
 
+def test_a_hub_is_removed_by_teardown_alone():
+    absent = {"spot_place_state": "absent"}
+    assert errors({"us-west-2": {}}, {"us-east-1": absent}) == [
+        "us-east-1: spot_place_state: 'absent' is for workers; teardown removes the hub, once all of them are gone"
+    ]
+    # The worker in the hub's place can go, and so can all workers.
+    for workers in ({"us-east-1": absent, "us-west-2": {}}, {"us-west-2": absent}):
+        hub = {"us-east-1": workers.get("us-east-1", {})}
+        assert errors(workers, hub) == []
+
+
 def test_networks_of_two_places_never_overlap():
     wide, narrow = {"spot_vpc_cidr": "10.0.0.0/16"}, {"spot_vpc_cidr": "10.0.64.0/20"}
     overlap = "eu-west-1: spot_vpc_cidr: '10.0.0.0/16' overlaps 10.0.64.0/20 of us-west-2: name another for one of them"

@@ -138,3 +138,41 @@ def test_a_place_that_only_the_state_has_is_named() -> None:
     lines = status_lines({"workers": WORKERS, "prefix": "llm", "state": state, "places": [HUB]})
     rule = "the state has this place, the inventory does not, so what runs there is not shown"
     assert lines[-2:] == [f"gone: {rule}", f"left: {rule}"]
+
+
+GONE = {"exists": False}
+
+
+def removed(stacks: dict[str, str], *groups: dict[str, Any], hub: bool = False) -> list[str]:
+    """The lines about a place that is to be absent, beside one that serves; stacks by what their names end with."""
+    found = {"fleets": list(groups or (GONE, GONE)), "service": None, "why": []}
+    known = {f"llm-eu-west-1-{kind}": stack(f"llm-eu-west-1-{kind}", verdict) for kind, verdict in stacks.items()}
+    place = {**worker("eu-west-1", "eu-west-1", found, known), "absent": True, "hub": hub}
+    serving = worker("us-west-2", "us-west-2", fleet(group(1, ("us-west-2a", "g5.xlarge")), tasks=(1, 1)))
+    lines = status_lines({"workers": WORKERS, "prefix": "llm", "state": STATE, "places": [serving, place]})
+    return [line for line in lines if line.startswith("eu-west-1")]
+
+
+NOTHING = {"network": "absent", "region": "absent", "workload": "absent"}
+
+
+def test_a_place_that_is_removed_has_no_line() -> None:
+    assert removed(NOTHING) == []
+    assert removed({}) == []
+
+
+def test_data_that_a_removed_place_left_is_told() -> None:
+    told = "eu-west-1: removed, and its data is kept in stack llm-eu-west-1-region"
+    assert removed({**NOTHING, "region": "outdated"}) == [told]
+
+
+def test_a_place_that_is_yet_to_be_removed_is_shown() -> None:
+    for stacks, groups in ((NOTHING, (group(0), GONE)), ({**NOTHING, "network": "current"}, (GONE, GONE))):
+        line, told = removed(stacks, *groups)
+        assert told == "eu-west-1: is to be absent: run site"
+        assert line.split()[:2] == ["eu-west-1", "no"]
+
+
+def test_a_hub_stays_where_its_worker_is_removed() -> None:
+    (line,) = removed({**NOTHING, "hub": "current"}, hub=True)
+    assert line.split() == ["eu-west-1", "(hub)", *["-"] * 6, "1", "ok", "0"]
