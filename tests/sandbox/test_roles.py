@@ -191,10 +191,10 @@ def test_life_of_a_worker(sandbox: Sandbox, play: Player) -> None:
     assert fine(play("network", "worker", worker_heal_drift=True, **newer)).changed == 0
 
     # A network cannot move under what stands on it.
-    refused = play("network", network_vpc_cidr="10.77.0.0/16")
+    refused = play("network", network_vpc_cidr="10.77.0.0/20")
     assert refused.failed
     (vpc,) = vpcs(sandbox)
-    rule = f"VpcCidr is {vpc['CidrBlock']} and cannot become 10.77.0.0/16"
+    rule = f"VpcCidr is {vpc['CidrBlock']} and cannot become 10.77.0.0/20"
     assert f"stack {NAME}-network: {rule}" in refused.output
     assert refused.mutating == []
 
