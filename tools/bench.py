@@ -100,7 +100,8 @@ class Ours:
                 )
             if cost.pop("code"):
                 raise SystemExit(f"bench: site failed, see {LOG}")
-            *executed, end = map(json.loads, lines.read_text().splitlines())
+            *written, end = map(json.loads, lines.read_text().splitlines())
+        executed = [line for line in written if "action" in line]
         modules = [run for run in executed if run["module"]]
         return {
             **cost,
@@ -110,6 +111,14 @@ class Ours:
             "actions": len(executed) - len(modules),
             "changed": sum(end["changed"].values()),
             "runs": modules,
+            "hosts": {
+                host: {
+                    "cpu": sum(line["cpu"] for line in written if "cpu" in line and line["host"] == host),
+                    "modules": sum(run["host"] == host for run in modules),
+                    "tasks": sum("cpu" in line and line["host"] == host for line in written),
+                }
+                for host in REGIONS
+            },
         }
 
     def inventory(self) -> dict[str, int]:
@@ -232,6 +241,7 @@ def show_first(found: Cost) -> None:
         f"of ours, {calls:.1f} with CloudFormation's"
     )
     show_modules("first", first["runs"])
+    show_hosts("first", first["hosts"])
     sys.stdout.flush()
 
 
@@ -245,9 +255,16 @@ def show_modules(which: str, runs: list[dict[str, Any]]) -> None:
         print(f"  {len(those):>3}  {action:<36} {hosts}")
 
 
+def show_hosts(which: str, hosts: dict[str, Cost]) -> None:
+    print(f"\nprocesses forked for tasks of the {which} run, with all that they started; Ansible itself is not in it")
+    for host, cost in hosts.items():
+        print(f"  {host:<12} {cost['cpu']:6.2f} CPU s {cost['modules']:>4} module runs {cost['tasks']:>4} tasks")
+
+
 def show_second(found: Cost) -> None:
     second = found["second"]
     show_modules("second", second[-1]["runs"])
+    show_hosts("second", second[-1]["hosts"])
     print(f"\n{head()}\n{row(f'site, second run, n={len(second)}', second)}")
     if "terraform" not in found:
         return

@@ -14,14 +14,17 @@ description:
   - Writes C(task), C(action), C(host), C(seconds), C(module), C(process) and C(changed) of everything that was executed to the file that
     the variable E(BENCH_RUNS) names. C(module) is false for an action that runs no module, C(process) for a module that
     may run in the controller's. Loop items count one by one.
+  - Writes C(cpu) and C(host) of every process that was forked for a task, its own processes included, in seconds.
   - The last line holds what changed and what failed, by host.
 """
 
 import json
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
+from ansible.executor.process.worker import WorkerProcess
 from ansible.plugins.action.normal import ActionModule as NormalAction
 from ansible.plugins.callback import CallbackBase
 from ansible.plugins.loader import action_loader
@@ -41,6 +44,25 @@ def _kind(resolved: str, named: str) -> dict[str, bool]:
     }
 
 
+def _measure_workers(write: Callable[[dict[str, Any]], None]) -> None:
+    """Workers are forked after this: each tells at its end what it has used, which begins at nothing."""
+    run = WorkerProcess.run
+
+    def measured(self: WorkerProcess) -> None:
+        try:
+            run(self)
+        finally:
+            used = os.times()
+            write(
+                {
+                    "host": self._host.name,
+                    "cpu": round(used.user + used.system + used.children_user + used.children_system, 3),
+                }
+            )
+
+    WorkerProcess.run = measured
+
+
 class CallbackModule(CallbackBase):
     """Times are wall clock, from the moment a task or the item before ended up in this process."""
 
@@ -54,6 +76,8 @@ class CallbackModule(CallbackBase):
         self._path = os.environ.get("BENCH_RUNS")
         self.disabled = self._path is None
         self._began: dict[tuple[str, str], float] = {}
+        if not self.disabled:
+            _measure_workers(self._write)
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         self._began[host.name, task._uuid] = time.monotonic()
