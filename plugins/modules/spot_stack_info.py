@@ -64,6 +64,12 @@ options:
     description: Whether to look for drift.
     type: bool
     default: true
+  settle_timeout:
+    description:
+      - How many seconds to wait for a stack that somebody is changing, before it is told what it then is.
+      - By default it is V(busy) at once.
+    type: int
+    default: 0
   wait_timeout:
     description: Seconds after which a drift detection that has not ended is given up; the drift is then unknown.
     type: int
@@ -243,7 +249,9 @@ from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import 
 def look(module: AnsibleAWSModule) -> dict[str, Any]:
     wanted = {stack["name"]: stack for stack in brain.check_wanted(module.params["stacks"])}
     clients = Clients(module)
-    found = survey(clients, wanted, module.params["drift"], module.params["wait_timeout"])
+    found = survey(
+        clients, wanted, module.params["drift"], module.params["wait_timeout"], module.params["settle_timeout"]
+    )
     stacks = {name: {**found[name], **brain.compare(found[name], wanted[name])} for name in wanted}
     for name, stack in stacks.items():
         if stack["verdict"] != brain.CURRENT and wanted[name]["template_body"] is not None:
@@ -279,6 +287,7 @@ def main() -> None:
             },
         },
         "drift": {"type": "bool", "default": True},
+        "settle_timeout": {"type": "int", "default": 0},
         "wait_timeout": {"type": "int", "default": 300},
     }
     run_module(masking_module(argument_spec=argument_spec, supports_check_mode=True), look)

@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
+import tempfile
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +25,19 @@ PLAYBOOK = ROOT / ".venvs/dev/bin/ansible-playbook"
 RECAP = re.compile(
     r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)\s+unreachable=(?P<unreachable>\d+)\s+failed=(?P<failed>\d+)"
 )
+
+
+def write_inventory(path: pathlib.Path, hub: str | None, workers: dict[str, dict[str, Any]]) -> str:
+    """An inventory of these places with their own variables; its path."""
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "spot_instance_types": ["g4dn.xlarge", "g5.xlarge", "g6.xlarge"],
+        "spot_container_image": "123456789012.dkr.ecr.{{ inventory_hostname }}.amazonaws.com/serve:1.4",
+    }
+    groups = {"hub": {"hosts": {hub: {}} if hub else {}}, "workers": {"hosts": workers}}
+    path.write_text(json.dumps({"all": {"children": groups, "vars": variables}}))
+    return str(path)
 
 
 @dataclass
@@ -62,16 +79,34 @@ class Account:
     def play(self, name: str, *arguments: str, succeed: bool = True) -> Run:
         """One of the collection's playbooks, or a playbook's path."""
         known = len(self.aws.control("GET", "calls"))
-        done = subprocess.run(
-            [PLAYBOOK, name if "/" in name else f"ethereal.spot.{name}", *arguments],
-            cwd=ROOT,
-            env={**os.environ, **self.environment, "ANSIBLE_NOCOLOR": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = subprocess.run(**self._command(name, arguments), capture_output=True, text=True, check=False)
         output = done.stdout + done.stderr
         recap = [found for line in output.splitlines() if (found := RECAP.match(line))]
         assert (done.returncode == 0) == succeed, output
         changed = {found["host"]: int(found["changed"]) for found in recap}
         return Run(output, done.returncode, changed, self.aws.control("GET", "calls")[known:])
+
+    def play_killed(self, name: str, *arguments: str, after: int) -> bool:
+        """Kill a playbook and all of its processes as soon as it has made so many mutating calls; whether it was killed."""
+        known = len(self.aws.control("GET", "calls"))
+        with tempfile.TemporaryFile("w+") as said:
+            process = subprocess.Popen(
+                **self._command(name, arguments), stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+            )
+            while process.poll() is None:
+                calls = [call for call in self.aws.control("GET", "calls")[known:] if call["via"] is None]
+                if len(Run("", 0, {}, calls).mutating) >= after:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+                    return True
+                time.sleep(0.02)
+            said.seek(0)
+            assert process.returncode == 0, said.read()
+        return False
+
+    def _command(self, name: str, arguments: tuple[str, ...]) -> dict[str, Any]:
+        return {
+            "args": [PLAYBOOK, name if "/" in name else f"ethereal.spot.{name}", *arguments],
+            "cwd": ROOT,
+            "env": {**os.environ, **self.environment, "ANSIBLE_NOCOLOR": "1"},
+        }

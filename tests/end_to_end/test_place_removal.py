@@ -14,6 +14,7 @@ import local_aws
 import pytest
 from deployment import Account
 from deployment import Run
+from deployment import write_inventory
 
 HUB = "us-east-1"
 BEST = "us-west-2"
@@ -41,16 +42,7 @@ class Deployment:
 
     def inventory(self, absent: tuple[str, ...], workers: tuple[str, ...] = WORKERS) -> str:
         hosts = {place: {"spot_place_state": "absent"} if place in absent else {} for place in workers}
-        variables = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
-            "spot_instance_types": ["g4dn.xlarge", "g5.xlarge", "g6.xlarge"],
-            "spot_container_image": "123456789012.dkr.ecr.{{ inventory_hostname }}.amazonaws.com/serve:1.4",
-        }
-        groups = {"hub": {"hosts": {self.hub: {}} if self.hub else {}}, "workers": {"hosts": hosts}}
-        path = self.folder / "inventory.yml"
-        path.write_text(json.dumps({"all": {"children": groups, "vars": variables}}))
-        return str(path)
+        return write_inventory(self.folder / "inventory.yml", self.hub, hosts)
 
     def play(
         self, name: str, *arguments: str, absent: tuple[str, ...] = (), succeed: bool = True, **inventory: Any

@@ -16,6 +16,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws import ec2
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import probes
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.concurrency import gather
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import poll
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import stacks as brain
 
 Clients = Callable[[str], Any]
@@ -24,24 +26,31 @@ READING_SECONDS = 60
 VPC = "AWS::EC2::VPC"
 
 
-def survey(clients: Clients, names: Iterable[str], drift: bool, seconds: float) -> dict[str, dict[str, Any]]:
+def survey(
+    clients: Clients, names: Iterable[str], drift: bool, seconds: float, settling: float = 0
+) -> dict[str, dict[str, Any]]:
     """Every stack as found, by name. Raises the first error of a read; drift that cannot be read is told as unknown.
 
-    `clients` is called from several threads.
+    A stack that is changing is waited for, `settling` seconds at most. `clients` is called from several threads.
     """
     names = list(names)
     # Drift has its own deadline and may be unknown; the reads around it get a little longer.
-    reads = {name: functools.partial(_read, clients, name, drift, seconds) for name in names}
-    found = gather(reads, seconds + READING_SECONDS)
+    reads = {name: functools.partial(_read, clients, name, drift, seconds, settling) for name in names}
+    found = gather(reads, seconds + settling + READING_SECONDS)
     for outcome in found.values():
         if isinstance(outcome, AwsError):
             raise outcome
     return {name: found[name] for name in names}
 
 
-def _read(clients: Clients, name: str, drift: bool, seconds: float) -> dict[str, Any]:
+def _read(clients: Clients, name: str, drift: bool, seconds: float, settling: float) -> dict[str, Any]:
     client = clients("cloudformation")
-    stack = cloudformation.describe_stack(client, name)
+    stack, _ended = poll(
+        lambda: cloudformation.describe_stack(client, name),
+        lambda seen, _elapsed: seen is None or not brain.is_changing(seen["StackStatus"]),
+        settling,
+        Pace(cloudformation.DELAY),
+    )
     status = stack["StackStatus"] if stack else None
     found: dict[str, Any] = {
         "name": name,

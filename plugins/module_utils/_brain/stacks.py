@@ -127,7 +127,7 @@ def _verdict(status: str | None, differences: Mapping[str, Any]) -> str:
         return ABSENT
     if status in _DEAD_STATUSES:
         return DEAD
-    if status.endswith("_IN_PROGRESS"):
+    if is_changing(status):
         return BUSY
     if status == "DELETE_FAILED":
         return DELETE_FAILED
@@ -136,6 +136,11 @@ def _verdict(status: str | None, differences: Mapping[str, Any]) -> str:
     if status == "UPDATE_FAILED" or any(differences.values()):
         return OUTDATED
     return CURRENT
+
+
+def is_changing(status: str) -> bool:
+    """Whether an operation is under way, which ends by itself. A stack of which there is only a change set waits for a decision."""
+    return status.endswith("_IN_PROGRESS") and status not in _DEAD_STATUSES
 
 
 def is_settled(status: str | None) -> bool:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 from datetime import UTC
 from datetime import datetime
@@ -34,6 +35,7 @@ class Stacks:
         self.detection_errors = []
         self.invalid = None
         self.error = aws_error
+        self.recorder = recorder
         for operation in (
             "DescribeStacks",
             "GetTemplate",
@@ -166,6 +168,40 @@ def test_verdicts_of_a_place(look, stacks):
     # Only what is not current is worth a validation, and no drift was asked for.
     assert result.operations().count("ValidateTemplate") == 3
     assert "DetectStackDrift" not in result.operations()
+
+
+def test_a_stack_that_is_changing_is_waited_for(look, stacks):
+    stacks.add("a", "UPDATE_IN_PROGRESS")
+    stacks.add("b", "DELETE_IN_PROGRESS")
+    stacks.add("c", "REVIEW_IN_PROGRESS")
+    stacks.add("d")
+    seen = collections.Counter()
+    describe = stacks.DescribeStacks
+
+    def ending(params, region):
+        name = params["StackName"]
+        seen[name] += 1
+        if seen[name] == 3:
+            if name == "a":
+                stacks.add("a", "UPDATE_COMPLETE")
+            else:
+                del stacks.known[name]
+        return describe(params, region)
+
+    stacks.recorder.answer("cloudformation", "DescribeStacks", ending)
+    wanted = [{"name": name} for name in "abcd"]
+    verdicts = {name: stack["verdict"] for name, stack in look(*wanted, drift=False)["stacks"].items()}
+    assert verdicts == {"a": "busy", "b": "busy", "c": "dead", "d": "current"}
+    verdicts = {
+        name: stack["verdict"] for name, stack in look(*wanted, drift=False, settle_timeout=20)["stacks"].items()
+    }
+    assert verdicts == {"a": "current", "b": "absent", "c": "dead", "d": "current"}
+    assert seen == {"a": 3, "b": 3, "c": 2, "d": 2}
+
+
+def test_a_stack_that_changes_for_too_long_is_busy(look, stacks):
+    stacks.add("a", "UPDATE_IN_PROGRESS")
+    assert look({"name": "a"}, drift=False, settle_timeout=1)["stacks"]["a"]["verdict"] == "busy"
 
 
 def test_an_account_without_stacks_is_no_error(look, stacks):
