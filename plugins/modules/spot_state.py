@@ -79,7 +79,8 @@ options:
     description:
       - Status documents by place, merged field by field into what the state has. V(null) removes a place's document.
       - Common fields are C(region), C(status), C(instances) (a list of mappings with C(instance_id), C(instance_type),
-        C(lifecycle), C(zone), C(private_ip), C(public_ip)), C(tasks) and C(reasons).
+        C(lifecycle), C(zone), C(private_ip), C(public_ip)), C(tasks), C(cold_starts) (a list of mappings with C(instance_id) and
+        C(seconds) from its launch to its first task) and C(reasons).
       - Numbers with a fraction must be strings.
     type: dict
   status:

@@ -147,11 +147,77 @@ def test_status_reads_only_and_names_every_place(account, first, tmp_path):
     status = account.play("status", "-e", f"evidence_file={written}")
     assert status.mutating == []
     assert all(place in status.output for place in (HUB, BEST, OTHER))
+    assert re.search(rf"{BEST}: a task runs \d+ s after its instance's launch: within the 120 s", status.output)
     evidence = json.loads(written.read_text())
     assert {place: (len(seen["instances"]), seen["compliant"]) for place, seen in evidence.items()} == {
         BEST: (1, True),
         OTHER: (0, True),
     }
+
+
+class Node:
+    """What ECS and the group say of an interrupted node and of its replacement, each with the time of the first look that saw it."""
+
+    def __init__(self, account: Account) -> None:
+        self.ecs, self.ec2 = account.client("ecs", BEST), account.client("ec2", BEST)
+        self.name = f"ethereal-{BEST}"
+        self.seen: dict[str, float] = {}
+        (self.instance,) = (instance["InstanceId"] for instance in _instances(self.ec2))
+        (self.node,) = self._listed("list_container_instances", "containerInstanceArns")
+        (self.task,) = self._listed("list_tasks", "taskArns")
+        self.began = time.monotonic()
+
+    def _listed(self, operation: str, key: str) -> list[str]:
+        return getattr(self.ecs, operation)(cluster=self.name)[key]
+
+    def look(self) -> None:
+        nodes = self.ecs.describe_container_instances(cluster=self.name, containerInstances=[self.node])[
+            "containerInstances"
+        ]
+        tasks = {task["taskArn"]: task for task in self._tasks()}
+        old = tasks.pop(self.task)
+        new = [task for task in tasks.values() if task.get("containerInstanceArn") not in (None, self.node)]
+        ready = [
+            task for task in new if task["lastStatus"] == "RUNNING" and task["healthStatus"] in ("UNKNOWN", "HEALTHY")
+        ]
+        launched = [instance for instance in _instances(self.ec2) if instance["InstanceId"] != self.instance]
+        facts = {
+            "drain": not nodes or nodes[0]["status"] == "DRAINING",
+            "task stopped": old["lastStatus"] == "STOPPED",
+            "replacement launched": bool(launched),
+            "task placed on it": bool(new),
+            "healthy": bool(ready),
+            "instance lost": self.instance not in {instance["InstanceId"] for instance in _instances(self.ec2)},
+        }
+        for name, true in facts.items():
+            if true:
+                self.seen.setdefault(name, time.monotonic() - self.began)
+
+    def _tasks(self) -> list[dict[str, Any]]:
+        arns = [
+            arn
+            for status in ("RUNNING", "STOPPED")
+            for arn in self.ecs.list_tasks(cluster=self.name, desiredStatus=status)["taskArns"]
+        ]
+        return self.ecs.describe_tasks(cluster=self.name, tasks=sorted({*arns, self.task}))["tasks"]
+
+
+def test_an_interrupted_node_is_drained_before_it_is_lost_and_replaced(account, first, record_property):
+    """A warning without a rebalance recommendation before it, which is the harder case; nobody runs a playbook meanwhile."""
+    node = Node(account)
+    loss = {"region": BEST, "instance_ids": [node.instance], "events": ["warning", "loss"], "notice_seconds": 4}
+    account.aws.control("POST", "interrupt", loss)
+    while node.began + 40 > time.monotonic() and len(node.seen) < 6:
+        node.look()
+    record_property("order of events", json.dumps(node.seen))
+    assert len(node.seen) == 6, node.seen
+    order = sorted(node.seen, key=lambda name: node.seen[name])
+    assert order.index("drain") <= order.index("task stopped") < order.index("task placed on it")
+    assert node.seen["drain"] < 4, "within the notice"
+    assert node.seen["task stopped"] < node.seen["instance lost"]
+    assert node.seen["replacement launched"] <= node.seen["task placed on it"] <= node.seen["healthy"]
+    # What runs now is published by the next run, and that is all it does.
+    assert account.play("site").changed == {HUB: 1, BEST: 0, OTHER: 0}
 
 
 def _remembered(account: Account) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import cold_start
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_evidence import sentence
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.table import NONE
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.table import table
@@ -17,7 +18,8 @@ RIGHT = ("spot", "on-demand", "tasks", "drift")
 
 
 def status_lines(deployment: dict[str, Any]) -> list[str]:
-    """What is wanted and what is there, one line a place, then every reason why they differ, then where launches fail.
+    """What is wanted and what is there, one line a place, then every reason why they differ and how
+    long a place takes to start, then where launches fail.
 
     `deployment` has `prefix`, `state` (as spot_state returns it, or None without a hub), and `places`: a list of {place, region,
     hub, stacks (as spot_stack_info returns them), fleet (as spot_fleet_info returns it, or None)} with `absent` if its worker is to be
@@ -40,6 +42,11 @@ def status_lines(deployment: dict[str, Any]) -> list[str]:
         *table(headings, [[row[name] for name in headings] for row in rows], RIGHT),
     ]
     remarks = [f"{place['place']}: {remark}" for place in shown for remark in _remarks(place)]
+    remarks += [
+        f"{name}: {said}"
+        for name, document in (state["places"] if state else {}).items()
+        if (said := cold_start.sentence(document.get("cold_starts") or []))
+    ]
     remarks += [f"{place['place']}: {remark}" for place in gone for remark in _remains(place)]
     remarks += _unknown_places(state, deployment.get("workers"))
     remembered = [f"launches fail in {entry['sentence']}" for entry in (state["ledger"] if state else [])]
