@@ -33,9 +33,8 @@ def test_the_playbooks_own_group_names_what_they_run():
     files = [*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml")]
     run = {name for path in files for name in actions(yaml.safe_load(path.read_text()))}
     assert own == run - REGIONLESS
-    assert {name for name in groups["spot"] if isinstance(name, str)} == {
-        name.rpartition(".")[2] for name in own if name.startswith("ethereal.spot.")
-    }
+    modules = {f"ethereal.spot.{path.stem}" for path in ROOT.glob("plugins/modules/*.py")}
+    assert {f"ethereal.spot.{name}" for name in groups["spot"] if isinstance(name, str)} == modules - REGIONLESS
 
 
 def test_plays_that_set_a_region_use_it():

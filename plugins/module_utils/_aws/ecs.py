@@ -45,6 +45,22 @@ def list_tasks(client: Any, cluster: str, service: str, desired_status: str = "R
     return pages.build_full_result()["taskArns"]
 
 
+@translated("list the tasks of an ECS task definition")
+def list_family_tasks(client: Any, cluster: str, family: str, desired_status: str) -> list[str]:
+    """ARNs of tasks that shall run, or of those that stopped within the last hour; whoever started them.
+
+    ListTasks takes no other filter beside startedBy, so that one would show no stopped task (botocore model).
+    """
+    pages = client.get_paginator("list_tasks").paginate(cluster=cluster, family=family, desiredStatus=desired_status)
+    return pages.build_full_result()["taskArns"]
+
+
+@translated("run an ECS task")
+def run_task(client: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """The tasks that were started, and the failures: ECS answers with both, and with success."""
+    return client.run_task(**request)
+
+
 @translated("describe ECS tasks")
 def describe_tasks(client: Any, cluster: str, arns: list[str]) -> list[dict[str, Any]]:
     """Those that ECS still knows."""
