@@ -2,146 +2,33 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The variables that an inventory speaks, and the rules between them, without a client. PRIVATE to the collection."""
+"""The rules of an inventory, within a place and between places, without a client. PRIVATE to the collection."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import files
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import patching
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.endpoints import check_groups
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.ceiling import ceiling
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.prices import check_unit_prices
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import check_topic
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.money import money
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory_variables import VARIABLES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_place
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_prefix
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import group_name
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import NAT
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import check_reachable
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import overlaps
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import place_range
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import KNOWN
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import REGION
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import check_region
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import check_regions
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import partition_of
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import suggestion
 
-# Role network takes one subnet a zone.
-LARGEST_SUBNETS = 6
-CAPACITY_OWNERS = ("playbook", "scaling", "placement")
 # Of the deployment as a whole: a place may leave them out, but two that differ have no meaning.
 OF_ALL_PLACES = ("spot_max_hourly_usd", "spot_max_monthly_usd", "spot_unit_prices")
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One variable: its type for people, its default, and the check that returns its value or raises InputError.
-
-    A default of None is worked out elsewhere: from the place, the hub or the image.
-    """
-
-    kind: str
-    default: Any
-    check: Callable[[Any, str], Any]
-
-
-def whole(minimum: int, maximum: int | None = None) -> Callable[[Any, str], int]:
-    """A check for whole numbers."""
-    return partial(checks.check_integer, minimum=minimum, maximum=maximum)
-
-
-def one_of(*choices: str) -> Callable[[Any, str], str]:
-    """A check for a few words."""
-    return partial(checks.check_choice, choices=choices)
-
-
-def subnets(value: Any, option: str) -> list[str]:
-    """A user's own subnets; none means a network of ours."""
-    if value == []:
-        return []
-    if isinstance(value, list) and len(value) > LARGEST_SUBNETS:
-        raise InputError(option, len(value), f"subnets are listed, limit {LARGEST_SUBNETS}")
-    return checks.check_subnet_ids(value, option)
-
-
-def places_list(value: Any, option: str) -> list[str]:
-    """Names of places or regions."""
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise InputError(option, value, "must be a list of places or regions")
-    return value
-
-
-def region_list(value: Any, option: str) -> list[str]:
-    """Names of regions, places or not."""
-    if not isinstance(value, list):
-        raise InputError(option, value, "must be a list of regions")
-    return check_regions(value, option)
-
-
-DEFAULT_TYPES = ["g4dn.xlarge", "g5.xlarge", "g6.xlarge"]
-
-VARIABLES: Mapping[str, Variable] = {
-    "spot_prefix": Variable("str", "ethereal", check_prefix),
-    "spot_region": Variable("str", None, check_region),
-    "spot_place_state": Variable("str", "present", one_of("present", "absent")),
-    "spot_excluded_places": Variable("list", [], places_list),
-    "spot_max_price": Variable("float", None, money),
-    "spot_max_hourly_usd": Variable("float", None, ceiling),
-    "spot_max_monthly_usd": Variable("float", None, ceiling),
-    "spot_unit_prices": Variable("dict", {}, check_unit_prices),
-    "spot_score_regions": Variable("list", [], region_list),
-    "spot_advisor": Variable("str", None, checks.check_text),
-    "spot_tags": Variable("dict", {}, checks.check_tags),
-    "spot_teardown_data": Variable("bool", False, checks.check_boolean),
-    "spot_cloudformation_role_arn": Variable("str", None, checks.check_role_arn),
-    "spot_log_retention_days": Variable("int", 30, checks.check_retention_days),
-    "spot_patch_operation": Variable("str", "scan", one_of(*patching.OPERATIONS)),
-    "spot_patch_reboot": Variable("bool", False, checks.check_boolean),
-    "spot_patch_schedule": Variable("str", "cron(0 3 ? * SUN *)", patching.check_schedule),
-    "spot_patch_concurrency": Variable("str", "10%", patching.check_concurrency),
-    "spot_sns_topic_arn": Variable("str", None, checks.check_text),
-    "spot_dashboard": Variable("bool", True, checks.check_boolean),
-    "spot_wait_timeout": Variable("int", 1200, whole(1, 86_400)),
-    "spot_vpc_cidr": Variable("str", None, checks.check_vpc_cidr),
-    "spot_nat": Variable("str", "none", one_of(*NAT)),
-    "spot_endpoints": Variable("list", [], check_groups),
-    "spot_vpc_id": Variable("str", None, checks.check_vpc_id),
-    "spot_subnet_ids": Variable("list", [], subnets),
-    "spot_instance_types": Variable("list", DEFAULT_TYPES, checks.check_instance_types),
-    "spot_image_id": Variable("str", None, checks.check_image_id),
-    "spot_user_data": Variable("str", None, checks.check_user_data),
-    "spot_disk_size": Variable("int", 100, whole(*checks.GP3_SIZE)),
-    "spot_ebs_iops": Variable("int", 3000, whole(*checks.GP3_IOPS)),
-    "spot_ebs_throughput": Variable("int", 125, whole(*checks.GP3_THROUGHPUT)),
-    "spot_capacity_owner": Variable("str", None, one_of(*CAPACITY_OWNERS)),
-    "spot_replicas": Variable("int", 1, whole(0)),
-    "spot_min_size": Variable("int", None, whole(0)),
-    "spot_max_size": Variable("int", None, whole(0)),
-    "spot_desired_capacity": Variable("int", None, whole(0)),
-    "spot_on_demand_base": Variable("int", None, whole(0)),
-    "spot_on_demand_percentage_above_base": Variable("int", None, whole(0, 100)),
-    "spot_on_demand_fallback_max": Variable("int", 0, whole(0)),
-    "spot_container_image": Variable("str", None, checks.check_container_image),
-    "spot_container_gpus": Variable("int", 1, whole(0)),
-    "spot_container_memory": Variable("int", 4096, whole(128)),
-    "spot_container_command": Variable("list", [], checks.check_command),
-    "spot_files_throughput_mode": Variable("str", "elastic", one_of("elastic", "bursting", "provisioned")),
-    "spot_files_provisioned_mibps": Variable("int", 0, whole(0, 3414)),
-    "spot_files_infrequent_after_days": Variable("int", 30, files.check_infrequent_after),
-    "spot_files_backup": Variable("bool", True, checks.check_boolean),
-    "spot_files_replica_region": Variable("str", None, check_region),
-    "spot_container_pull": Variable("str", "once", one_of("default", "always", "once", "prefer-cached")),
-    "spot_container_environment": Variable("dict", {}, checks.check_environment),
-}
 
 
 @dataclass(frozen=True)

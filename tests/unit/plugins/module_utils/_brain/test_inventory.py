@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory import VARIABLES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory import report_lines
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory import validate
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.inventory_variables import VARIABLES
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import place_range
 
 ROOT = Path(__file__).parents[5]
