@@ -58,6 +58,12 @@ def test_check_mode_on_an_empty_account_makes_no_mutating_call(prediction):
     assert prediction.mutating == []
 
 
+def test_a_run_that_leaves_places_out_is_refused(account):
+    refused = account.play("site", "--limit", BEST, succeed=False)
+    assert f"--limit leaves out {OTHER}, {HUB}" in " ".join(refused.output.split())
+    assert refused.calls == []
+
+
 def test_what_would_cost_too_much_is_refused_before_anything_is_made(account, prediction):
     for option in ("spot_max_hourly_usd=0.10", "spot_max_monthly_usd=70"):
         refused = account.play("site", "-e", option, succeed=False)
