@@ -21,7 +21,9 @@ from typing import Any
 from typing import ClassVar
 
 from ansible import constants
+from ansible.module_utils import _internal
 from ansible.module_utils import basic
+from ansible.module_utils.common import warnings
 from ansible.module_utils.common.json import Direction
 from ansible.module_utils.common.json import get_module_decoder
 from ansible.module_utils.common.json import get_module_encoder
@@ -42,6 +44,8 @@ def handed(arguments: bytes, environment: dict[str, str], folder: str) -> Iterat
     """Hand a module its arguments (JSON), environment and working directory as in a process of its own; gives what it prints."""
     before, environment_before = (basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE), dict(os.environ)
     basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = arguments, PROFILE
+    # A module's warnings belong into its result, where failed_when sees them; a controller's go to the display.
+    controller, _internal.is_controller = _internal.is_controller, False
     os.environ.update(environment)
     printed = io.StringIO()
     try:
@@ -52,6 +56,9 @@ def handed(arguments: bytes, environment: dict[str, str], folder: str) -> Iterat
         os.environ.clear()
         os.environ.update(environment_before)
         basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = before
+        _internal.is_controller = controller
+        warnings._global_warnings.clear()
+        warnings._global_deprecations.clear()
 
 
 class InProcessAction(NormalAction):

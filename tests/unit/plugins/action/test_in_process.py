@@ -19,7 +19,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible import constants
+from ansible.module_utils import _internal
 from ansible.module_utils import basic
+from ansible.module_utils.common import warnings
 
 from ansible_collections.ethereal.spot.plugins.plugin_utils import in_process
 
@@ -209,6 +211,15 @@ def test_a_module_that_breaks_leaves_nothing_behind(monkeypatch, tmp_path):
         raise ZeroDivisionError
     assert surroundings() == before
     assert printed.getvalue() == "said\n"
+
+
+def test_warnings_belong_to_the_result_of_the_one_module(monkeypatch, tmp_path):
+    monkeypatch.setattr(_internal, "is_controller", True)
+    for text in ("first", "second"):
+        with in_process.handed(b"{}", {}, str(tmp_path)):
+            warnings.warn(text)
+            assert warnings.get_warning_messages() == (text,)
+    assert (_internal.is_controller, warnings.get_warnings()) == (True, [])
 
 
 def test_every_module_with_clients_has_its_action():
