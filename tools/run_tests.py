@@ -271,7 +271,7 @@ def _ships_the_collection_only(listing: str) -> bool:
 
 
 def demo(stage: Stage) -> None:
-    stage.run(DEV / "pytest", "tests/end_to_end")
+    stage.run(DEV / "pytest", "-m", "not slow", "tests/end_to_end")
 
 
 def newest_core(stage: Stage) -> None:
@@ -304,7 +304,7 @@ def importer(stage: Stage) -> None:
 
 
 def slow(stage: Stage) -> None:
-    stage.run(DEV / "pytest", "-m", "slow", "tests/sandbox")
+    stage.run(DEV / "pytest", "-m", "slow", "tests/sandbox", "tests/end_to_end")
     stage.run(DEV / "pytest", "-n", "2", "-m", "slow", "tests/unit")
 
 

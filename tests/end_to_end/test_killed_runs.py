@@ -31,6 +31,26 @@ def kill_again_and_again(account: Account, name: str, *arguments: str, every: in
     raise AssertionError(f"{name} makes no progress: killed {RUNS} times")
 
 
+@pytest.mark.slow
+def test_whatever_kills_a_removal_the_next_run_goes_on(account, tmp_path):
+    """The only place serves, so the placement goes first, and the state forgets last."""
+    path = tmp_path / "inventory.yml"
+    account.play("site", "-i", write_inventory(path, HUB, {WORKER: {}}))
+    inventory = write_inventory(path, HUB, {WORKER: {"spot_place_state": "absent"}})
+    kills = kill_again_and_again(account, "site", "-i", inventory, "-e", "teardown_data=true")
+    again = account.play("site", "-i", inventory, "-e", "teardown_data=true")
+    assert (again.mutating, set(again.changed.values())) == ([], {0})
+    places = account.client("dynamodb", HUB).query(
+        TableName="ethereal-state",
+        KeyConditionExpression="pk = :place",
+        ExpressionAttributeValues={":place": {"S": "place"}},
+    )
+    assert places["Items"] == []
+    left = leftovers.listing(account.aws.url) - account.before
+    assert [each for each in left if WORKER in each.split()[0]] == []
+    assert kills > 5
+
+
 def test_whatever_kills_a_run_the_next_one_goes_on(account, tmp_path):
     inventory = write_inventory(tmp_path / "inventory.yml", HUB, {WORKER: {}})
     made = kill_again_and_again(account, "site", "-i", inventory, every=2)
