@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -25,6 +26,19 @@ PLAYBOOK = ROOT / ".venvs/dev/bin/ansible-playbook"
 RECAP = re.compile(
     r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)\s+unreachable=(?P<unreachable>\d+)\s+failed=(?P<failed>\d+)"
 )
+
+
+def kill_tree(root: int) -> None:
+    """Kill a process and all below it at once. Ansible's workers are in sessions of their own, so no process group has them all."""
+    os.kill(root, signal.SIGSTOP)
+    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    parents = {int(pid): int(parent) for pid, parent in (line.split() for line in listed.splitlines())}
+    doomed = {root}
+    while below := {pid for pid, parent in parents.items() if parent in doomed} - doomed:
+        doomed |= below
+    for pid in sorted(doomed, reverse=True):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def write_inventory(path: pathlib.Path, hub: str | None, workers: dict[str, dict[str, Any]]) -> str:
@@ -90,13 +104,11 @@ class Account:
         """Kill a playbook and all of its processes as soon as it has made so many mutating calls; whether it was killed."""
         known = len(self.aws.control("GET", "calls"))
         with tempfile.TemporaryFile("w+") as said:
-            process = subprocess.Popen(
-                **self._command(name, arguments), stdout=said, stderr=subprocess.STDOUT, start_new_session=True
-            )
+            process = subprocess.Popen(**self._command(name, arguments), stdout=said, stderr=subprocess.STDOUT)
             while process.poll() is None:
                 calls = [call for call in self.aws.control("GET", "calls")[known:] if call["via"] is None]
                 if len(Run("", 0, {}, calls).mutating) >= after:
-                    os.killpg(process.pid, signal.SIGKILL)
+                    kill_tree(process.pid)
                     process.wait()
                     return True
                 time.sleep(0.02)
