@@ -256,8 +256,7 @@ class Job:
 
     def start(self, known: list[Any], count: int) -> tuple[list[str], list[dict[str, Any]]]:
         """ARNs of the tasks that were started, and ECS's failures."""
-        client_token = task_run.token(self._wanted, self.definition, known, count)
-        answer = ecs.run_task(self._client, task_run.request(self._wanted, self.definition, count, client_token))
+        answer = ecs.run_task(self._client, task_run.request(self._wanted, self.definition, known, count))
         return [task["taskArn"] for task in answer["tasks"]], answer["failures"]
 
     def wait(self, arns: list[str], timeout: float) -> list[Any]:

@@ -33,7 +33,7 @@ FAILED = "failed"
 
 @dataclass(frozen=True)
 class Wanted:
-    """A job's tasks; `network`, `overrides`, `strategy` and `tags` as options of spot_task_run."""
+    """A job's tasks; `strategy` is the option capacity_provider_strategy of spot_task_run, the others are called as their options."""
 
     cluster: str
     job: str
@@ -126,33 +126,16 @@ def missing(tasks: Sequence[Mapping[str, Any]], essential: Sequence[str], count:
     return max(0, count - sum(outcome(task, essential) != FAILED for task in tasks))
 
 
-def token(wanted: Wanted, definition: str, known: Sequence[Mapping[str, Any]], count: int) -> str:
-    """The same for the same request after the same tasks: a run that died after its call starts nothing twice."""
-    story = {
-        "wanted": _plain(wanted),
-        "definition": definition,
-        "known": [task["taskArn"] for task in known],
-        "count": count,
-    }
-    return hashlib.sha256(json.dumps(story, sort_keys=True).encode()).hexdigest()
+def request(wanted: Wanted, definition: str, known: Sequence[Mapping[str, Any]], count: int) -> dict[str, Any]:
+    """RunTask's arguments to start more tasks than those that are known.
 
-
-def _plain(wanted: Wanted) -> list[Any]:
-    return [
-        *(wanted.cluster, wanted.job, wanted.launch_type, [dict(item) for item in wanted.strategy]),
-        *(list(wanted.subnet_ids), list(wanted.security_group_ids), [dict(item) for item in wanted.overrides]),
-        dict(wanted.tags or {}),
-    ]
-
-
-def request(wanted: Wanted, definition: str, count: int, client_token: str) -> dict[str, Any]:
-    """RunTask's arguments."""
+    The token is the same for the same request after the same tasks: a run that died after its call starts nothing twice.
+    """
     found: dict[str, Any] = {
         "cluster": wanted.cluster,
         "taskDefinition": definition,
         "count": count,
         "startedBy": wanted.job,
-        "clientToken": client_token,
         "propagateTags": "TASK_DEFINITION",
     }
     if wanted.launch_type:
@@ -171,7 +154,8 @@ def request(wanted: Wanted, definition: str, count: int, client_token: str) -> d
         found["overrides"] = {"containerOverrides": [_override(item) for item in wanted.overrides]}
     if wanted.tags:
         found["tags"] = [{"key": key, "value": str(value)} for key, value in sorted(wanted.tags.items())]
-    return found
+    story = json.dumps([found, [task["taskArn"] for task in known]], sort_keys=True)
+    return {**found, "clientToken": hashlib.sha256(story.encode()).hexdigest()}
 
 
 def _override(item: Mapping[str, Any]) -> dict[str, Any]:
