@@ -15,6 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,11 @@ def write_inventory(path: pathlib.Path, hub: str | None, workers: dict[str, dict
     return str(path)
 
 
+def mutating(calls: Iterable[dict[str, Any]]) -> list[str]:
+    """Those that change something; change sets that were made and deleted again, which is how CloudFormation plans, excepted."""
+    return [f"{call['service']}:{call['action']}" for call in calls if call["mutating"] and not call.get("change_set")]
+
+
 @dataclass
 class Run:
     """One playbook run: what it printed, what it changed, which calls it made."""
@@ -65,12 +71,7 @@ class Run:
 
     @property
     def mutating(self) -> list[str]:
-        """Mutating calls; change sets that were made and deleted again, which is how CloudFormation plans, excepted."""
-        return [
-            f"{call['service']}:{call['action']}"
-            for call in self.calls
-            if call["mutating"] and not call.get("change_set")
-        ]
+        return mutating(self.calls)
 
 
 @dataclass
@@ -106,8 +107,8 @@ class Account:
         with tempfile.TemporaryFile("w+") as said:
             process = subprocess.Popen(**self._command(name, arguments), stdout=said, stderr=subprocess.STDOUT)
             while process.poll() is None:
-                calls = [call for call in self.aws.control("GET", "calls")[known:] if call["via"] is None]
-                if len(Run("", 0, {}, calls).mutating) >= after:
+                calls = self.aws.control("GET", "calls")[known:]
+                if len(mutating(call for call in calls if call["via"] is None)) >= after:
                     kill_tree(process.pid)
                     process.wait()
                     return True

@@ -14,6 +14,7 @@ import local_aws
 import pytest
 from deployment import Account
 from deployment import Run
+from deployment import mutating
 from deployment import write_inventory
 
 HUB = "us-east-1"
@@ -89,13 +90,9 @@ class Deployment:
         return services[0]["runningCount"]
 
 
-def mutating(run: Run, *regions: str) -> set[str]:
+def mutating_in(run: Run, *regions: str) -> set[str]:
     """Mutating calls in these regions, by whoever made them."""
-    return {
-        f"{call['service']}:{call['action']}"
-        for call in run.calls
-        if call["region"] in regions and call["mutating"] and not call.get("change_set")
-    }
+    return set(mutating(call for call in run.calls if call["region"] in regions))
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +136,8 @@ def test_removal_is_foretold(idle_removed):
 
 def test_one_of_three_is_removed_and_the_others_are_only_read(deployment, idle_removed):
     _foretold, done, _again = idle_removed
-    assert mutating(done, BEST, SECOND) == set()
-    assert mutating(done, HUB) == {"dynamodb:TransactWriteItems"}
+    assert mutating_in(done, BEST, SECOND) == set()
+    assert mutating_in(done, HUB) == {"dynamodb:TransactWriteItems"}
     assert deployment.left(IDLE) == KEPT
     assert deployment.running(BEST) == 1
     assert deployment.state() == {"placement": {BEST}, "places": {BEST, SECOND}}
@@ -202,6 +199,6 @@ def test_without_a_hub(tmp_path):
         deployment = Deployment(account, tmp_path, hub=None)
         deployment.play("site", workers=(BEST, SECOND))
         done = deployment.play("site", "-e", "teardown_data=true", absent=(SECOND,), workers=(BEST, SECOND))
-        assert mutating(done, BEST) == set()
+        assert mutating_in(done, BEST) == set()
         assert deployment.left(SECOND) == set()
         assert f"ethereal-{BEST}" in deployment.left(BEST)
