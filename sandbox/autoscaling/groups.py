@@ -148,6 +148,8 @@ class Group:
     refreshes: list[Refresh] = field(default_factory=list)
     retries: dict[str, Retry] = field(default_factory=dict)
     reason: str = ""
+    # Whether ECS has put its draining hook on the group.
+    drained: bool = False
 
     @property
     def arn(self) -> str:

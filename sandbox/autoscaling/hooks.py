@@ -75,7 +75,8 @@ def outcome(engine: Engine, group: Group, member: Member, what: str, now: float)
     if hook is None:
         return "CONTINUE"
     if hook.name not in group.hooks:
-        result = "CONTINUE"  # deleted while the instance waits
+        # Deleted while the instance waits (botocore model: DeleteLifecycleHook).
+        result = "CONTINUE" if what == "TERMINATING" else "ABANDON"
     elif member.hook_token.startswith("done:"):
         result = member.hook_token.removeprefix("done:")
     elif now >= member.hook_ends:

@@ -4,7 +4,8 @@
 
 """Interruption on demand: EC2's events with AWS's shapes and timing, then the loss.
 
-Sources: EC2 user guide, "Spot Instance interruption notices" and "EC2 instance rebalance recommendations".
+Sources: EC2 user guide, "Spot Instance interruption notices" and "EC2 instance rebalance recommendations"; EC2 Auto Scaling
+user guide, "Capacity Rebalancing in Auto Scaling to replace at-risk Spot Instances".
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 
+from ministack.core import responses
 from moto.ec2.models import ec2_backends
 from moto.utilities.utils import get_partition
 
@@ -36,7 +38,7 @@ def interrupt(engine: Engine, request: Any) -> dict[str, Any]:
     context = engine.context
     region, ids, events, notice = _checked(engine, request)
     backend = ec2_backends[context.account][region]
-    with context.moto_lock:
+    with context.moto_lock, responses.request_scope(context.account, region):
         chosen = [_spot(backend, each) for each in ids]
         for instance in chosen:
             if "rebalance" in events:
@@ -48,6 +50,7 @@ def interrupt(engine: Engine, request: Any) -> dict[str, Any]:
                 found = engine.store.of_instance(region, instance.id)
                 if found:
                     engine.tell("warned", *found)
+                    _at_risk(engine, region, instance.id)
     if "loss" in events:
         for instance in chosen:
             context.schedule(notice, lambda instance=instance: _lose(engine, region, instance))
@@ -97,7 +100,7 @@ def _emit(engine: Engine, region: str, instance: Any, detail_type: str, detail: 
 
 
 def _at_risk(engine: Engine, region: str, instance_id: str) -> None:
-    """Groups with capacity rebalancing replace the instance now; the others do nothing before the loss."""
+    """Groups with capacity rebalancing replace the instance now, on a warning alone too; the others do nothing before the loss."""
     found = engine.store.of_instance(region, instance_id)
     if found:
         group, member = found
@@ -106,6 +109,6 @@ def _at_risk(engine: Engine, region: str, instance_id: str) -> None:
 
 
 def _lose(engine: Engine, region: str, instance: Any) -> None:
-    with engine.context.moto_lock:
+    with engine.context.moto_lock, responses.request_scope(engine.context.account, region):
         if instance.state_code in (0, 16):
             engine.reclaim(region, instance)

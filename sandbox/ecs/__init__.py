@@ -123,7 +123,8 @@ def _follow(context: Context, scheduler: Scheduler, what: str, group: Group, mem
         agent.boot(context, group.region, member.instance, lambda: scheduler.nodes.of_instance(member.id) is None)
     elif what == "warned":
         node = scheduler.nodes.of_instance(member.id)
-        if node is not None and agent.drains_on_notice(member.instance):
+        # Managed draining hears of warnings by itself (ECS developer guide, "Managed instance draining and Spot Instance draining").
+        if node is not None and (scheduler.managed(node) or agent.drains_on_notice(member.instance)):
             scheduler.drain(node)
     elif what in ("terminating", "gone"):
         scheduler.arm()

@@ -234,15 +234,15 @@ class ProviderActions:
                 wanted[stored["autoScalingGroupProvider"]["autoScalingGroupArn"]] = stored["autoScalingGroupProvider"]
         for group in self._scheduler.engine.store.groups(responses.get_region()).values():
             provider = wanted.get(group.arn)
-            if provider and provider.get("managedDraining") == "ENABLED":
-                group.hooks.setdefault(
-                    DRAINING_HOOK,
-                    Hook(
-                        DRAINING_HOOK, "autoscaling:EC2_INSTANCE_TERMINATING", heartbeat=3600, default_result="CONTINUE"
-                    ),
+            drains = bool(provider and provider["managedDraining"] == "ENABLED")
+            if drains and not group.drained:
+                group.hooks[DRAINING_HOOK] = Hook(
+                    DRAINING_HOOK, "autoscaling:EC2_INSTANCE_TERMINATING", heartbeat=3600, default_result="CONTINUE"
                 )
-            else:
+            elif not drains:
                 group.hooks.pop(DRAINING_HOOK, None)
+            # Once put, the hook is not looked after: who deletes it by hand gets it back by turning draining off and on.
+            group.drained = drains
             tagged = any(tag["Key"] == MANAGED_TAG for tag in group.tags)
             if provider and provider["managedScaling"].get("status") == "ENABLED" and not tagged:
                 group.tags.append(requests.tag(group.name, {"Key": MANAGED_TAG, "Value": ""}))

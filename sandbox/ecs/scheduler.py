@@ -185,6 +185,11 @@ class Scheduler:
         associated = ecs._clusters.get(node.cluster, {}).get("capacityProviders", [])
         return next((name for name in associated if node.group and self.group_of(name) == node.group), None)
 
+    def managed(self, node: Node) -> bool:
+        """Whether ECS itself drains the instance, by its capacity provider's managed draining."""
+        stored = ecs._capacity_providers.get(self.provider_of(node) or "") or {}
+        return stored.get("autoScalingGroupProvider", {}).get("managedDraining") == "ENABLED"
+
     def reconcile(self, key: str) -> None:
         """Bring one service, `cluster/name`, closer to its count."""
         self._services.reconcile(key)
@@ -253,6 +258,8 @@ class Scheduler:
                         hooks.complete(member, "CONTINUE")
                         self.engine.advance(group)
                     else:
+                        # ECS waits for up to 48 hours (ECS developer guide, "Tasks and managed instance draining").
+                        hooks.heartbeat(self.engine, member, time.monotonic())
                         waiting = True
         return waiting
 

@@ -162,10 +162,13 @@ def test_status_reads_only_and_names_every_place(account, first, tmp_path):
 
 
 class Node:
-    """What ECS and the group say of an interrupted node and of its replacement, each with the time of the first look that saw it."""
+    """What ECS and the group say of a node that goes and of its replacement, each with the time of the first look that saw it."""
+
+    FACTS = 7
 
     def __init__(self, account: Account) -> None:
         self.ecs, self.ec2 = account.client("ecs", BEST), account.client("ec2", BEST)
+        self.autoscaling = account.client("autoscaling", BEST)
         self.name = f"ethereal-{BEST}"
         self.seen: dict[str, float] = {}
         (self.instance,) = (instance["InstanceId"] for instance in _instances(self.ec2))
@@ -187,10 +190,13 @@ class Node:
             task for task in new if task["lastStatus"] == "RUNNING" and task["healthStatus"] in ("UNKNOWN", "HEALTHY")
         ]
         launched = [instance for instance in _instances(self.ec2) if instance["InstanceId"] != self.instance]
+        (group,) = self.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[self.name])["AutoScalingGroups"]
+        serving = {each["InstanceId"] for each in group["Instances"] if each["LifecycleState"] == "InService"}
         facts = {
             "drain": not nodes or nodes[0]["status"] == "DRAINING",
             "task stopped": old["lastStatus"] == "STOPPED",
             "replacement launched": bool(launched),
+            "replacement in service": bool(serving - {self.instance}),
             "task placed on it": bool(new),
             "healthy": bool(ready),
             "instance lost": self.instance not in {instance["InstanceId"] for instance in _instances(self.ec2)},
@@ -198,6 +204,23 @@ class Node:
         for name, true in facts.items():
             if true:
                 self.seen.setdefault(name, time.monotonic() - self.began)
+
+    def watch(self, record_property: Any, seconds: float = 40) -> None:
+        """Look until everything has been seen."""
+        while self.began + seconds > time.monotonic() and len(self.seen) < self.FACTS:
+            self.look()
+        record_property("order of events", json.dumps(self.seen))
+        assert len(self.seen) == self.FACTS, self.seen
+
+    def stop_code(self) -> str:
+        return next(task["stopCode"] for task in self._tasks() if task["taskArn"] == self.task)
+
+    def activities(self) -> dict[str, Any]:
+        """The group's own account: when the replacement was launched and in service, when the old one began to go and was gone."""
+        found = self.autoscaling.describe_scaling_activities(AutoScalingGroupName=self.name)["Activities"]
+        launch = next(each for each in found if each["Description"].startswith("Launching"))
+        end = next(each for each in found if each["Description"] == f"Terminating EC2 instance: {self.instance}")
+        return {"launch": launch, "end": end}
 
     def _tasks(self) -> list[dict[str, Any]]:
         arns = [
@@ -208,19 +231,38 @@ class Node:
         return self.ecs.describe_tasks(cluster=self.name, tasks=sorted({*arns, self.task}))["tasks"]
 
 
+def test_a_rebalanced_node_is_drained_by_ecs_before_it_goes(account, first, record_property):
+    """Nothing tells the node's agent of it: ECS drains, by its hook on the group, once the replacement serves."""
+    node = Node(account)
+    account.aws.control("PUT", "market", {"boot_seconds": 1})
+    try:
+        recommendation = {"region": BEST, "instance_ids": [node.instance], "events": ["rebalance"]}
+        account.aws.control("POST", "interrupt", recommendation)
+        node.watch(record_property)
+    finally:
+        account.aws.control("PUT", "market", {"boot_seconds": None})
+    begins = ("replacement launched", "replacement in service", "drain", "task stopped")
+    for order in ((*begins, "instance lost"), (*begins, "task placed on it", "healthy")):
+        times = [node.seen[name] for name in order]
+        assert times == sorted(times), node.seen
+    # Lost with its instance, it would have this code.
+    assert node.stop_code() != "TerminationNotice"
+    told = node.activities()
+    assert "rebalance recommendation" in told["end"]["Cause"]
+    assert told["launch"]["EndTime"] <= told["end"]["StartTime"]
+
+
 def test_an_interrupted_node_is_drained_before_it_is_lost_and_replaced(account, first, record_property):
     """A warning without a rebalance recommendation before it, which is the harder case; nobody runs a playbook meanwhile."""
     node = Node(account)
     loss = {"region": BEST, "instance_ids": [node.instance], "events": ["warning", "loss"], "notice_seconds": 4}
     account.aws.control("POST", "interrupt", loss)
-    while node.began + 40 > time.monotonic() and len(node.seen) < 6:
-        node.look()
-    record_property("order of events", json.dumps(node.seen))
-    assert len(node.seen) == 6, node.seen
+    node.watch(record_property)
     order = sorted(node.seen, key=lambda name: node.seen[name])
     assert order.index("drain") <= order.index("task stopped") < order.index("task placed on it")
     assert node.seen["drain"] < 4, "within the notice"
-    assert node.seen["task stopped"] < node.seen["instance lost"]
+    assert node.seen["task stopped"] <= node.seen["instance lost"]
+    assert node.stop_code() != "TerminationNotice"
     assert node.seen["replacement launched"] <= node.seen["task placed on it"] <= node.seen["healthy"]
     # What runs now is published by the next run, and that is all it does.
     assert account.play("site").changed == {HUB: 1, BEST: 0, OTHER: 0}

@@ -229,19 +229,21 @@ class Fleet:
             "UserData": base64.b64encode(script.encode()).decode(),
         }
 
-    def cluster_with_nodes(self, desired: int, more: str = "", types: tuple[str, ...] = TYPES) -> None:
-        """Cluster c, group and capacity provider g, and `desired` registered instances."""
+    def cluster_with_nodes(
+        self, desired: int, more: str = "", types: tuple[str, ...] = TYPES, draining: str = "ENABLED", **group: Any
+    ) -> None:
+        """Cluster c, group and capacity provider g, and `desired` registered instances; managed draining as said."""
         self.profile()
         self.ecs.create_cluster(clusterName="c")
-        self.group(desired, policy=self.policy(self.template(**self.joining(more=more)), types))
-        self.provide("g")
+        self.group(desired, policy=self.policy(self.template(**self.joining(more=more)), types), **group)
+        self.provide("g", draining=draining)
         self.nodes(desired)
 
-    def provide(self, *groups: str) -> None:
+    def provide(self, *groups: str, draining: str = "ENABLED") -> None:
         """A capacity provider for each group, all associated with cluster c."""
         for name in groups:
-            arn = self.shown(name)["AutoScalingGroupARN"]
-            self.ecs.create_capacity_provider(name=name, autoScalingGroupProvider={"autoScalingGroupArn": arn})
+            provider = {"autoScalingGroupArn": self.shown(name)["AutoScalingGroupARN"], "managedDraining": draining}
+            self.ecs.create_capacity_provider(name=name, autoScalingGroupProvider=provider)
         self.ecs.put_cluster_capacity_providers(
             cluster="c", capacityProviders=list(groups), defaultCapacityProviderStrategy=[]
         )

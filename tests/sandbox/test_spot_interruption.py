@@ -76,6 +76,15 @@ def test_without_capacity_the_old_one_stays_until_it_is_lost(fleet: Fleet) -> No
     eventually(fleet.shown, lambda found: found["Instances"] == [])
 
 
+def test_with_rebalancing_a_warning_alone_launches_at_once(fleet: Fleet) -> None:
+    """EC2 Auto Scaling user guide, Capacity Rebalancing, "Considerations": the recommendation may come with the notice, or never."""
+    fleet.group(1, CapacityRebalance=True)
+    old = fleet.in_service(1)[0]["InstanceId"]
+    fleet.interrupt(instance_ids=[old], events=["warning"])
+    assert len(fleet.shown()["Instances"]) == 2
+    assert fleet.in_service(1)[0]["InstanceId"] != old
+
+
 def test_without_rebalancing_the_recommendation_changes_nothing(fleet: Fleet) -> None:
     fleet.group(1)
     old = fleet.in_service(1)[0]["InstanceId"]
