@@ -13,6 +13,7 @@ numbers and kept as Decimal.
     capacity, on_demand_capacity: {zone or region: {type or "*": instances}}
     quotas: {code: vCPUs, region: {code: vCPUs}}
     opt_in: {region: whether the account has enabled it}
+    runs: {family of task definitions, * for any part: {seconds, exit_code} after which a task that is run ends, or "forever"}
     score_configuration_budget, price_page_size, boot_seconds, task_seconds, group_wait_scale: numbers
 """
 
@@ -25,6 +26,7 @@ from datetime import datetime
 from datetime import timedelta
 from decimal import Decimal
 from decimal import InvalidOperation
+from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Any
 from typing import Literal
@@ -56,6 +58,10 @@ QUOTA_CODES: dict[str, tuple[str | None, str]] = {
 DEFAULT_QUOTA = Decimal(4096)
 NOT_SCORED = "none"
 
+FOREVER = "forever"
+# Families that end by themselves unless the market says otherwise.
+_RUNS = {"*-fill": {"seconds": Decimal("0.2"), "exit_code": 0}}
+
 DEFAULTS: dict[str, Any] = {
     "boot_seconds": Decimal("0.3"),
     "task_seconds": Decimal("0.2"),
@@ -73,6 +79,7 @@ _SECTIONS = (
     "on_demand_capacity",
     "quotas",
     "opt_in",
+    "runs",
 )
 _KEYS = (*_SECTIONS, *DEFAULTS)
 
@@ -272,6 +279,12 @@ class Market:
         """Whether the account has enabled the region; None where nothing was said."""
         return self._document.get("opt_in", {}).get(region)
 
+    def end_of_run(self, family: str) -> tuple[float, int] | None:
+        """After how many seconds and with which exit code a task of the family ends; None for one that runs on."""
+        said = {**_RUNS, **self._document.get("runs", {})}
+        found = said.get(family) or next((end for name, end in said.items() if fnmatchcase(family, name)), FOREVER)
+        return None if found == FOREVER else (float(found["seconds"]), found["exit_code"])
+
     def _capacity(self, place: str, instance_type: str, market: MarketKind) -> int:
         section = self._document.get("capacity" if market == "spot" else "on_demand_capacity", {})
         types = section.get(place, {})
@@ -448,6 +461,23 @@ def _quotas(path: str, section: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def _runs(path: str, section: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for family, end in section.items():
+        here = f"{path}.{family}"
+        if end == FOREVER:
+            result[family] = FOREVER
+            continue
+        unknown = sorted(set(_object(here, end)) - {"seconds", "exit_code"})
+        if unknown:
+            raise MarketError(f"{here}.{unknown[0]}: unknown key; known are seconds, exit_code")
+        result[family] = {
+            "seconds": _decimal(f"{here}.seconds", end.get("seconds", 0)),
+            "exit_code": _integer(f"{here}.exit_code", end.get("exit_code", 0), 0, 255),
+        }
+    return result
+
+
 _CHECKS = {
     "scores": _scores,
     "prices": _prices,
@@ -457,6 +487,7 @@ _CHECKS = {
     "on_demand_capacity": _capacities,
     "quotas": _quotas,
     "opt_in": _opt_in,
+    "runs": _runs,
 }
 
 

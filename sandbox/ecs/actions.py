@@ -22,6 +22,7 @@ from moto.utilities.utils import get_partition
 
 from sandbox.ecs import nodes
 from sandbox.ecs import placement
+from sandbox.ecs import runs
 from sandbox.ecs.nodes import Node
 from sandbox.ecs.refusal import Refusal
 from sandbox.ecs.refusal import cluster_name
@@ -79,11 +80,13 @@ class Actions:
         if not strategy and not data.get("launchType"):
             strategy = ecs._clusters[cluster].get("defaultCapacityProviderStrategy") or []
         _strategy_rules(cluster, data, strategy)
-        if on_fargate({**data, "capacityProviderStrategy": strategy}):
-            return _run_task(data)
         count = int(data.get("count", 1))
         if not 1 <= count <= MOST_TASKS:
             raise Refusal("InvalidParameterException", f"Count must be between 1 and {MOST_TASKS}.")
+        runs.check_network(definition, data)
+        if on_fargate({**data, "capacityProviderStrategy": strategy}):
+            runs.check_fargate(definition)
+            return self._run_on_fargate(data)
         self._scheduler.advance()
         targets = placement.provider_targets(count, strategy) if strategy else {None: count}
         tasks, failures = [], []
@@ -105,6 +108,13 @@ class Actions:
                     break
                 tasks.append(ecs._sanitize(task))
         return json_response({"tasks": tasks, "failures": failures})
+
+    def _run_on_fargate(self, data: Data) -> Any:
+        answer = _run_task(data)
+        if answer[0] == 200:
+            for task in runs.started(json.loads(answer[2])):
+                runs.follow(self._scheduler, task)
+        return answer
 
     def _place(self, cluster: str, definition: Data, provider: str | None, data: Data) -> tuple[Data | None, list]:
         distinct = any(each["type"] == "distinctInstance" for each in data.get("placementConstraints") or [])

@@ -22,6 +22,7 @@ from ministack.services import ecs
 from sandbox.autoscaling import hooks
 from sandbox.ecs import nodes
 from sandbox.ecs import placement
+from sandbox.ecs import runs
 from sandbox.ecs.nodes import Node
 from sandbox.ecs.nodes import Nodes
 from sandbox.ecs.services import Services
@@ -111,6 +112,7 @@ class Scheduler:
             task.pop("_due")
             if task["_health_checked"]:
                 task["_due"] = time.monotonic() + pause
+            runs.follow(self, task)
         else:
             task.pop("_due")
             task["healthStatus"] = "HEALTHY"

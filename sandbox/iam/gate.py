@@ -14,6 +14,7 @@ from typing import Any
 from ministack.core import iam_actions
 from ministack.core import iam_evaluator
 from ministack.core import responses
+from ministack.services import ecs
 from ministack.services import iam
 
 from sandbox.calls import Call
@@ -117,12 +118,24 @@ def _needed(call: Call) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, service in PASSED_ROLES.get((call.service, call.action), ()):
         for role in _values(parameters, path):
             yield pass_role(role, service)
+    for role in _roles_of_tasks(call, parameters):
+        yield pass_role(role, "ecs-tasks")
     if launch is not None:
         for resource in launch.resources:
             yield "ec2:RunInstances", resource, {}
         yield from _tagging(call, "RunInstances", launch.tags)
         for role in launch.roles:
             yield pass_role(role, "ec2")
+
+
+def _roles_of_tasks(call: Call, parameters: dict[str, Any]) -> Iterator[str]:
+    """Whoever runs tasks passes the roles of their definition (ECS developer guide, "IAM permissions required for ... task IAM role")."""
+    if (call.service, call.action) in (("ecs", "RunTask"), ("ecs", "StartTask")):
+        definition = ecs._task_defs.get(ecs._resolve_td_key(parameters.get("taskDefinition", ""))) or {}
+        overrides = parameters.get("overrides") or {}
+        for name in ("taskRoleArn", "executionRoleArn"):
+            if definition.get(name) and not overrides.get(name):
+                yield definition[name]
 
 
 def _tagging(

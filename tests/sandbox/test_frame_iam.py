@@ -217,6 +217,33 @@ def test_passing_a_role_must_be_allowed(sandbox: Sandbox) -> None:
     assert "iam:PassRole" in {decision["action"] for decision in sandbox.calls()[-1]["iam"]}
 
 
+def test_running_a_task_passes_the_roles_of_its_definition(sandbox: Sandbox) -> None:
+    """Service Authorization Reference: RunTask has the dependent action iam:PassRole."""
+    task = make_role(sandbox, "task", "ecs-tasks")
+    root = sandbox.client("ecs")
+    root.create_cluster(clusterName="c")
+    root.register_task_definition(
+        family="f",
+        containerDefinitions=[{"name": "c", "image": "i", "memory": 128}],
+        taskRoleArn=f"arn:aws:iam::{ACCOUNT}:role/task",
+        networkMode="awsvpc",
+        requiresCompatibilities=["FARGATE"],
+        cpu="256",
+        memory="512",
+    )
+    subnet = sandbox.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+    request = {
+        "cluster": "c",
+        "taskDefinition": "f",
+        "launchType": "FARGATE",
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": [subnet]}},
+    }
+    with denied("AccessDeniedException"):
+        User(sandbox, allow("ecs:RunTask"), name="runs").client("ecs").run_task(**request)
+    user = User(sandbox, allow("ecs:RunTask"), allow("iam:PassRole", task), name="passes")
+    assert user.client("ecs").run_task(**request)["tasks"]
+
+
 def test_a_group_from_a_template_needs_the_right_to_launch(sandbox: Sandbox) -> None:
     iam = sandbox.client("iam")
     node = make_role(sandbox, "node")
