@@ -225,11 +225,15 @@ from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import task_run
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import KNOWN_AFTER_APPLY
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.unknown import is_unknown
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import Clients
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import masking_module
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
 PACE = Pace(5)
+# In check mode an earlier task may not know them yet.
+FROM_OTHER_STEPS = ("cluster", "task_definition", "subnet_ids", "security_group_ids")
 
 
 class Job:
@@ -277,6 +281,10 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
     params = module.params
     wanted = task_run.check_wanted(params)
     check_integer(params["wait_timeout"], "wait_timeout")
+    if module.check_mode and is_unknown([params[name] for name in FROM_OTHER_STEPS]):
+        # Nothing can run yet where a real run will first have made the cluster or the task definition.
+        result = {"changed": True, "started": wanted.count, "task_definition": KNOWN_AFTER_APPLY, "tasks": []}
+        return {**result, "diff": _diff(0, wanted.count)} if module._diff else result
     client = Clients(module)("ecs")
     definition = ecs.describe_task_definition(client, params["task_definition"])
     task_run.check_definition(wanted, definition)
@@ -290,7 +298,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
         "tasks": job.views(known),
     }
     if module._diff:
-        result["diff"] = {"before": {"tasks": wanted.count - count}, "after": {"tasks": wanted.count}}
+        result["diff"] = _diff(wanted.count - count, wanted.count)
     if module.check_mode:
         return result
     started, failures = job.start(known, count) if count else ([], [])
@@ -308,6 +316,10 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
     ended = job.wait([*going, *started], params["wait_timeout"]) if going or started else []
     result["tasks"] = job.views([*(task for task in known if task["taskArn"] not in going), *ended])
     return judged(result, wanted, [*going, *started], params["wait_timeout"])
+
+
+def _diff(before: int, after: int) -> dict[str, Any]:
+    return {"before": {"tasks": before}, "after": {"tasks": after}}
 
 
 def judged(result: dict[str, Any], wanted: task_run.Wanted, waited_for: list[str], seconds: int) -> dict[str, Any]:

@@ -61,6 +61,18 @@ def run_task(client: Any, request: dict[str, Any]) -> dict[str, Any]:
     return client.run_task(**request)
 
 
+@translated("list the ECS cluster's tasks")
+def list_cluster_tasks(client: Any, cluster: str) -> list[str]:
+    """ARNs of tasks that shall run, a service's too."""
+    pages = client.get_paginator("list_tasks").paginate(cluster=cluster, desiredStatus="RUNNING")
+    return pages.build_full_result()["taskArns"]
+
+
+@translated("stop an ECS task")
+def stop_task(client: Any, cluster: str, arn: str, reason: str) -> None:
+    client.stop_task(cluster=cluster, task=arn, reason=reason)
+
+
 @translated("describe ECS tasks")
 def describe_tasks(client: Any, cluster: str, arns: list[str]) -> list[dict[str, Any]]:
     """Those that ECS still knows."""

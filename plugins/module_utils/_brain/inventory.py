@@ -149,8 +149,15 @@ def _check_network(place: str, values: Mapping[str, Any], given: Mapping[str, An
 def _check_image(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     # What subnets of the user reach is not known, and a NAT gateway reaches every registry.
     private = not given.get("spot_subnet_ids") and _value(values, "spot_nat") == "none"
-    if "spot_container_image" in values and private and values.get("spot_place_state") != "absent":
-        check_reachable(values["spot_container_image"], region_of(place, values), "spot_container_image")
+    for name in ("spot_container_image", "spot_models_image"):
+        if name in values and private and values.get("spot_place_state") != "absent":
+            check_reachable(values[name], region_of(place, values), name)
+
+
+def _check_models(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    models = values.get("spot_models")
+    if models and not given.get("spot_models_image"):
+        raise InputError("spot_models", ", ".join(models), "need spot_models_image, an image that copies them")
 
 
 def _check_role(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -188,6 +195,7 @@ PLACE_RULES = (
     _check_volume,
     _check_network,
     _check_image,
+    _check_models,
     _check_role,
     _check_topic,
     _check_patching,

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import files
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import models
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import patching
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.endpoints import check_groups
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
@@ -127,6 +128,13 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_files_infrequent_after_days": Variable("int", 30, files.check_infrequent_after),
     "spot_files_backup": Variable("bool", True, checks.check_boolean),
     "spot_files_replica_region": Variable("str", None, check_region),
+    "spot_models": Variable("dict", {}, models.check_models),
+    "spot_models_image": Variable("str", None, checks.check_container_image),
+    "spot_models_command": Variable(
+        "list", ["s3", "sync", "--no-progress", "{source}", "{path}"], checks.check_command
+    ),
+    "spot_models_kms_key_arn": Variable("str", None, models.check_key),
+    "spot_models_read_only": Variable("bool", None, checks.check_boolean),
     "spot_container_pull": Variable("str", "once", one_of("default", "always", "once", "prefer-cached")),
     "spot_container_environment": Variable("dict", {}, checks.check_environment),
 }

@@ -169,6 +169,17 @@ def _override(item: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def to_stop(tasks: Iterable[Mapping[str, Any]], family: str | None = None) -> list[Mapping[str, Any]]:
+    """Tasks that run on their own, of one family or of any; a service would replace those that are its own."""
+    return [
+        task
+        for task in tasks
+        if task["lastStatus"] != "STOPPED"
+        and not task.get("group", "").startswith("service:")
+        and family in (None, task["taskDefinitionArn"].rpartition("/")[2].partition(":")[0])
+    ]
+
+
 def refusals(failures: Iterable[Mapping[str, Any]]) -> list[str]:
     """RunTask's failures for people: each reason with what it is about (ECS developer guide, "API failure reasons")."""
     return [" ".join(filter(None, (item.get("reason"), item.get("arn"), item.get("detail")))) for item in failures]

@@ -47,10 +47,11 @@ class Parameter(Kind):
 
     def read(self, call: Call, physical: str, expected: Properties) -> Properties | None:
         ssm = self.api(call)
-        answer = gone_is_fine(ssm.get_parameter, Name=physical)
-        if answer is None:
+        # The kind's read handler asks with GetParameters (its schema's handlers).
+        found = ssm.get_parameters(Names=[physical])["Parameters"]
+        if not found:
             return None
-        actual = self.shown(answer["Parameter"], ("Name", "Type", "Value", "DataType"))
+        actual = self.shown(found[0], ("Name", "Type", "Value", "DataType"))
         if expected.keys() & {"Description", "AllowedPattern", "Tier"}:
             mine = [{"Key": "Name", "Values": [physical]}]
             described = first(ssm.describe_parameters(ParameterFilters=mine)["Parameters"]) or {}

@@ -15,6 +15,7 @@ from cfn_templates import ROOT
 from cfn_templates import Loader
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import endpoints
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import models
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.version import VERSION
 
 
@@ -47,7 +48,8 @@ def test_roles_give_every_parameter_and_no_other(load):
 
     worker = role_file("worker", "vars/main.yml")
     (fact,) = role_file("worker", "tasks/stacks.yml")
-    region, workload = fact["ansible.builtin.set_fact"]["worker_stacks"]
+    region, workload = fact["vars"]["_worker_standing"]
+    (models,) = fact["vars"]["_worker_filling"]
     assert set(region["parameters"]) | {"VpcId", *worker["_worker_subnet_parameters"]} == set(load("region").parameters)
     (task,) = [
         task for task in role_file("worker", "tasks/present.yml") if task["name"].startswith("Apply the workload")
@@ -57,6 +59,12 @@ def test_roles_give_every_parameter_and_no_other(load):
     later = set(task["vars"]["_worker_references"]) | {"InitialCount"}
     assert set(workload["parameters"]) | later == set(load("workload").parameters)
     assert not set(workload["parameters"]) & later
+
+    applied = next(
+        task for task in role_file("worker", "tasks/models.yml") if task["name"].startswith("Apply the models")
+    )
+    assert set(models["parameters"]) | set(applied["vars"]["_worker_places"]) == set(load("models").parameters)
+    assert applied["vars"]["stack_expected_outputs"] == list(load("models").outputs)
 
     (fact,) = role_file("hub", "tasks/stacks.yml")
     assert set(fact["ansible.builtin.set_fact"]["hub_stacks"][0]["parameters"]) == set(load("hub").parameters)
@@ -112,6 +120,20 @@ def test_environment_and_secrets_fit_into_the_workload(load):
     container = task["ContainerDefinitions"][0]
     assert container["Environment"] == environment
     assert container["Secrets"] == secrets
+
+
+def test_a_fill_may_read_its_models_only(load):
+    """What worker/vars/main.yml does to the template."""
+    variables = role_file("worker", "vars/main.yml")
+    assert "replace('Statement: []', 'Statement: ' ~ _worker_models_statements" in variables["_worker_models_body"]
+    text = load("models").text
+    assert text.count("Statement: []") == 1
+    statements = models.statements({"llama": "s3://models/llama/3"})
+    rendered = yaml.load(text.replace("Statement: []", f"Statement: {json.dumps(statements)}"), Loader)
+    _mount, sources = rendered["Resources"]["FillRole"]["Properties"]["Policies"]
+    assert sources["PolicyDocument"]["Statement"] == statements
+    task = rendered["Resources"]["Fill"]["Properties"]
+    assert (task["TaskRoleArn"], task["RequiresCompatibilities"]) == ({"Fn::GetAtt": "FillRole.Arn"}, ["FARGATE"])
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def as_list(value):
 
 
 def test_all_templates_are_known():
-    assert set(FILES) == {"network", "region", "workload", "hub"}
+    assert set(FILES) == {"network", "region", "models", "workload", "hub"}
 
 
 def test_size_leaves_room_for_environment_and_secrets(template):
@@ -109,7 +109,8 @@ def test_roles_are_narrow(template):
 
 
 def test_there_are_policies_to_judge(load):
-    assert len(list(policy_statements(load("region")))) == 2
+    assert len(list(policy_statements(load("region")))) == 3
+    assert len(list(policy_statements(load("models")))) == 5
     assert len(list(policy_statements(load("workload")))) == 4
 
 

@@ -124,6 +124,12 @@ def test_foretold_run_and_run_again(ecs, run):
     assert len(ecs.requests) == 1
 
 
+def test_check_mode_foretells_tasks_of_a_definition_that_does_not_exist_yet(ecs, run, recorder):
+    foretold = run(check_mode=True, count=2, task_definition="(known after apply)")
+    assert (foretold["changed"], foretold["started"], foretold["tasks"]) == (True, 2, [])
+    assert recorder.calls == []
+
+
 def test_more_are_started_and_fewer_stay(ecs, run):
     run(count=1)
     assert run(count=3)["started"] == 2

@@ -69,6 +69,11 @@ COMPLETE = {
     "spot_files_infrequent_after_days": 7,
     "spot_files_backup": False,
     "spot_files_replica_region": "eu-central-1",
+    "spot_models": {"llama-3": "s3://models/llama-3/1"},
+    "spot_models_image": "public.ecr.aws/aws-cli/aws-cli:2.31.0",
+    "spot_models_command": ["s3", "cp", "--recursive", "{source}", "{path}"],
+    "spot_models_kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    "spot_models_read_only": False,
     "spot_container_pull": "prefer-cached",
 }
 
@@ -197,6 +202,20 @@ def test_the_playbooks_read_known_variables_with_the_same_defaults():
         ({"spot_files_provisioned_mibps": 8}, "spot_files_provisioned_mibps: 8 must be 1 to 3414 with throughput mode"),
         ({"spot_files_throughput_mode": "provisioned"}, "spot_files_provisioned_mibps: 0 must be 1 to 3414"),
         ({"spot_files_infrequent_after_days": 31}, "spot_files_infrequent_after_days: 31 must be one of 0, 1, 7, 14"),
+        ({"spot_models": {"a/b": "s3://models/a"}}, "spot_models: 'a/b' must be 1 to 64 letters, digits, dots"),
+        ({"spot_models": {"a": "s3://models/*"}}, "spot_models.a: 's3://models/*' must be s3://BUCKET/PREFIX"),
+        (
+            {"spot_models": {"a": "s3://models/a"}},
+            "spot_models: 'a' need spot_models_image, an image that copies them",
+        ),
+        (
+            {"spot_models_kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:alias/models"},
+            "spot_models_kms_key_arn: 'arn:aws:kms:eu-west-1:123456789012:alias/models' must be the ARN of the key itself",
+        ),
+        (
+            {"spot_models_image": "public.ecr.aws/aws-cli/aws-cli:2.31.0"},
+            "spot_models_image: 'public.ecr.aws/aws-cli/aws-cli:2.31.0' is not in ECR of eu-west-1",
+        ),
         (
             {"spot_files_replica_region": "cn-north-1"},
             "spot_files_replica_region: 'cn-north-1' is in another partition",
