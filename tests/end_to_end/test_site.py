@@ -326,14 +326,19 @@ def topic(account):
 
 def test_an_update_is_predicted_and_made_once(account, first, topic):
     more = {"spot_sns_topic_arn": topic, "spot_patch_operation": "install"}
-    wanted = {"spot_disk_size": 120, "spot_tags": {"owner": "research"}, **more}
+    image = "123456789012.dkr.ecr.{{ spot_region | default(inventory_hostname) }}.amazonaws.com/aws-cli:2"
+    models = {"spot_models": {"llama-3": "s3://models/llama-3/1"}, "spot_models_image": image}
+    wanted = {"spot_disk_size": 120, "spot_tags": {"owner": "research"}, **more, **models}
     update = ("-e", json.dumps(wanted))
     check = account.play("site", "--check", *update)
     assert check.mutating == []
     made = account.play("site", *update)
     assert made.changed == check.changed
     assert made.changed[BEST] > 0
-    assert account.play("site", *update).changed == UNCHANGED
+    again = account.play("site", *update)
+    assert again.changed == UNCHANGED
+    # The stack remembers what is filled: nobody asks ECS for it.
+    assert not [call for call in again.calls if call["action"] == "DescribeTaskDefinition" and call["via"] is None]
     templates = account.client("ec2", BEST).describe_launch_template_versions(
         LaunchTemplateName=f"ethereal-{BEST}", Versions=["$Latest"]
     )["LaunchTemplateVersions"]
@@ -416,7 +421,15 @@ def test_a_place_that_cannot_launch_leaves_its_failures_behind_before_the_next_i
 
 
 def test_teardown_keeps_data_unless_told(account, first):
-    """The file systems and the state table stay, each in its stack with its key; everything else goes."""
+    """The file systems and the state table stay, each in its stack with its key; everything else goes, with what still runs."""
+    account.aws.control("PUT", "market", {"runs": {f"ethereal-{BEST}-fill": "forever"}})
+    subnets = account.client("ec2", BEST).describe_subnets()["Subnets"]
+    account.client("ecs", BEST).run_task(
+        cluster=f"ethereal-{BEST}",
+        taskDefinition=f"ethereal-{BEST}-fill",
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": {"subnets": [subnets[0]["SubnetId"]]}},
+    )
     account.play("teardown")
     left = leftovers.listing(account.aws.url) - account.before
     assert {name.split()[1] for name in left} == {"cloudformation", "dynamodb", "efs", "kms"}

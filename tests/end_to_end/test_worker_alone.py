@@ -59,6 +59,8 @@ def variables(account):
         "worker_on_demand_base": 0,
         "worker_container_image": f"123456789012.dkr.ecr.{REGION}.amazonaws.com/serve:1",
         "worker_sns_topic_arn": TOPIC,
+        "worker_models": {"llama-3": "s3://models/llama-3/1"},
+        "worker_models_image": f"123456789012.dkr.ecr.{REGION}.amazonaws.com/aws-cli:2",
         "worker_tags": {"team": "guests"},
     }
 
@@ -112,6 +114,34 @@ def test_it_is_made_and_again_changes_nothing(account, life, first):
     assert (again.changed, again.mutating) == ({"localhost": 0}, [])
 
 
+def _fills(account):
+    """The tasks that fill, by the last word of their command: whether they stopped with 0."""
+    ecs = account.client("ecs", REGION)
+    arns = [
+        arn
+        for status in ("RUNNING", "STOPPED")
+        for arn in ecs.list_tasks(cluster=NAME, family=f"{NAME}-fill", desiredStatus=status)["taskArns"]
+    ]
+    return {
+        task["overrides"]["containerOverrides"][0]["command"][-1]: [each["exitCode"] for each in task["containers"]]
+        for task in ecs.describe_tasks(cluster=NAME, tasks=arns)["tasks"]
+    }
+
+
+def test_its_models_were_filled_before_the_first_node_and_are_never_filled_again(account, life, first):
+    """The second run above asked ECS nothing of them: nothing but the stack remembers."""
+    assert _fills(account) == {"/models/llama-3": [0]}
+    actions = [call["action"] for call in first.calls]
+    assert actions.index("RunTask") < actions.index("CreateAutoScalingGroup")
+    held = account.client("ssm", REGION).get_parameter(Name="/ethereal/solo/models")["Parameter"]["Value"]
+    assert json.loads(held) == {"llama-3": "s3://models/llama-3/1"}
+    definition = account.client("ecs", REGION).describe_task_definition(taskDefinition=NAME)["taskDefinition"]
+    assert definition["containerDefinitions"][0]["mountPoints"][0]["readOnly"] is True
+    elsewhere = life(succeed=False, worker_models={"llama-3": "s3://models/llama-3/2"})
+    assert "give the new version a name of its own" in elsewhere.output
+    assert elsewhere.mutating == []
+
+
 def test_a_change_is_predicted_and_made(account, life, first):
     changes = {
         "worker_container_image": f"123456789012.dkr.ecr.{REGION}.amazonaws.com/serve:2",
@@ -119,12 +149,14 @@ def test_a_change_is_predicted_and_made(account, life, first):
         "worker_log_retention_days": 90,
         "worker_patch_operation": "install",
         "worker_tags": {"squad": "hosts"},
+        "worker_models": {"llama-3": "s3://models/llama-3/1", "zephyr": "s3://models/zephyr"},
     }
     prediction = life("--check", **changes)
     assert prediction.mutating == []
     assert life(**changes).changed == prediction.changed
     task = account.client("ecs", REGION).describe_task_definition(taskDefinition=NAME)["taskDefinition"]
     assert task["containerDefinitions"][0]["image"].endswith("serve:2")
+    assert _fills(account) == {"/models/llama-3": [0], "/models/zephyr": [0]}
     again = life(**changes)
     assert (again.changed, again.mutating) == ({"localhost": 0}, [])
 
@@ -139,9 +171,21 @@ def test_drift_is_healed_when_asked(account, life, first):
     assert ec2.describe_security_groups(Filters=named)["SecurityGroups"][0]["IpPermissions"] == group["IpPermissions"]
 
 
-def test_it_is_removed_and_nothing_is_left(account, life, first):
+@pytest.fixture
+def unending(account, variables):
+    """A fill that a run which died has left behind."""
+    account.aws.control("PUT", "market", {"runs": {f"{NAME}-fill": "forever"}})
+    network = {"awsvpcConfiguration": {"subnets": variables["worker_subnet_ids"]}}
+    account.client("ecs", REGION).run_task(
+        cluster=NAME, taskDefinition=f"{NAME}-fill", launchType="FARGATE", networkConfiguration=network
+    )
+
+
+def test_it_is_removed_and_nothing_is_left(account, life, first, unending):
     gone = {"worker_state": "absent", "worker_teardown_data": True}
-    life(**gone)
+    prediction = life("--check", **gone)
+    assert prediction.mutating == []
+    assert life(**gone).changed == prediction.changed
     assert leftovers.listing(account.aws.url) - account.before == set()
     assert life(**gone).changed == {"localhost": 0}
 
