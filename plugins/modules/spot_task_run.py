@@ -215,6 +215,7 @@ failures:
   sample: ["RESOURCE:GPU arn:aws:ecs:us-west-2:123456789012:container-instance/training/0123456789abcdef0123456789abcdef"]
 """
 
+import time
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -232,6 +233,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import 
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
 PACE = Pace(5)
+clock = time.time
 # In check mode an earlier task may not know them yet.
 FROM_OTHER_STEPS = ("cluster", "task_definition", "subnet_ids", "security_group_ids")
 
@@ -260,7 +262,7 @@ class Job:
 
     def start(self, known: list[Any], count: int) -> tuple[list[str], list[dict[str, Any]]]:
         """ARNs of the tasks that were started, and ECS's failures."""
-        answer = ecs.run_task(self._client, task_run.request(self._wanted, self.definition, known, count))
+        answer = ecs.run_task(self._client, task_run.request(self._wanted, self.definition, known, count, clock()))
         return [task["taskArn"] for task in answer["tasks"]], answer["failures"]
 
     def wait(self, arns: list[str], timeout: float) -> list[Any]:

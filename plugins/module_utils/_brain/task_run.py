@@ -21,6 +21,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import
 MOST_TASKS = 10
 # What startedBy takes (botocore model: RunTask).
 JOB = re.compile(r"[A-Za-z0-9/_-]{1,128}")
+# Far longer than ECS takes to list a task that it started.
+TOKEN_SECONDS = 300
 LAUNCH_TYPES = ("EC2", "FARGATE")
 
 # Why a task stopped that was not stopped by anybody (botocore model: TaskStopCode).
@@ -126,10 +128,14 @@ def missing(tasks: Sequence[Mapping[str, Any]], essential: Sequence[str], count:
     return max(0, count - sum(outcome(task, essential) != FAILED for task in tasks))
 
 
-def request(wanted: Wanted, definition: str, known: Sequence[Mapping[str, Any]], count: int) -> dict[str, Any]:
-    """RunTask's arguments to start more tasks than those that are known.
+def request(
+    wanted: Wanted, definition: str, known: Sequence[Mapping[str, Any]], count: int, now: float
+) -> dict[str, Any]:
+    """RunTask's arguments to start more tasks than those that are known; `now` in seconds.
 
-    The token is the same for the same request after the same tasks: a run that died after its call starts nothing twice.
+    The token is the same for the same request after the same tasks: a run that died after its call starts nothing twice, before
+    ListTasks shows what it started. ECS gives the first answer again for up to 24 hours, and does not say whether that holds for one
+    in which nothing was placed (API reference, "Ensuring idempotency"), so that a token is kept for some minutes only.
     """
     found: dict[str, Any] = {
         "cluster": wanted.cluster,
@@ -154,7 +160,7 @@ def request(wanted: Wanted, definition: str, known: Sequence[Mapping[str, Any]],
         found["overrides"] = {"containerOverrides": [_override(item) for item in wanted.overrides]}
     if wanted.tags:
         found["tags"] = [{"key": key, "value": str(value)} for key, value in sorted(wanted.tags.items())]
-    story = json.dumps([found, [task["taskArn"] for task in known]], sort_keys=True)
+    story = json.dumps([found, [task["taskArn"] for task in known], now // TOKEN_SECONDS], sort_keys=True)
     return {**found, "clientToken": hashlib.sha256(story.encode()).hexdigest()}
 
 

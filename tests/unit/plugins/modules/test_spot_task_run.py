@@ -91,6 +91,7 @@ class Ecs:
 @pytest.fixture
 def ecs(recorder, monkeypatch):
     monkeypatch.setattr(spot_task_run, "PACE", Pace(0.01))
+    monkeypatch.setattr(spot_task_run, "clock", lambda: 1_000_000)
     return Ecs(recorder)
 
 
@@ -197,6 +198,16 @@ def test_an_answer_that_was_lost_starts_nothing_twice(ecs, run, aws_error, recor
     assert len({request["clientToken"] for request in ecs.requests}) == 1
     recorder.answer("ecs", "ListTasks", listed)
     assert run(count=2)["changed"] is False
+
+
+def test_a_refusal_does_not_stand_for_long(ecs, run, monkeypatch):
+    """ECS may answer the same token with the same refusal for a day."""
+    ecs.room = 0
+    assert "could not be placed" in run()["msg"]
+    ecs.room = 10
+    assert "could not be placed" in run()["msg"]
+    monkeypatch.setattr(spot_task_run, "clock", lambda: 1_000_300)
+    assert outcomes(run()) == ["succeeded"]
 
 
 def test_only_the_jobs_own_tasks_count(ecs, run):
