@@ -32,6 +32,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEV = ROOT / ".venvs/dev/bin"
 PACKAGES = ROOT / ".venvs/dev/lib"
 LOGS = ROOT / ".cache/tests"
+# A stage of its own: two of about the same length end sooner than one.
+SITE = "tests/end_to_end/test_site.py"
 # The top of the tarball. The sandbox, the tools and what needs them stay in the checkout.
 SHIPPED = {
     # The importer lints by it, too.
@@ -270,8 +272,12 @@ def _ships_the_collection_only(listing: str) -> bool:
     return {name.split("/")[0] for name in names} <= SHIPPED and not any("__pycache__" in name for name in names)
 
 
-def demo(stage: Stage) -> None:
-    stage.run(DEV / "pytest", "-m", "not slow", "tests/end_to_end")
+def site(stage: Stage) -> None:
+    stage.run(DEV / "pytest", "-m", "not slow", SITE)
+
+
+def end_to_end(stage: Stage) -> None:
+    stage.run(DEV / "pytest", "-m", "not slow", "--ignore", SITE, "tests/end_to_end")
 
 
 def newest_core(stage: Stage) -> None:
@@ -310,7 +316,8 @@ def slow(stage: Stage) -> None:
 
 # The longest first: two run at a time, and the last should be short.
 USUAL = {
-    "demo": demo,
+    "end-to-end": end_to_end,
+    "site": site,
     "sandbox": sandbox,
     "integration": integration,
     "sanity": sanity,

@@ -112,6 +112,8 @@ def test_it_is_made_and_again_changes_nothing(account, life, first):
     assert f'"group": "{NAME}"' in json.dumps(first.output).replace("\\", "") or f"group: {NAME}" in first.output
     again = life()
     assert (again.changed, again.mutating) == ({"localhost": 0}, [])
+    # The stack remembers which models are there.
+    assert "ListTasks" not in {call["action"] for call in again.calls}
 
 
 def _fills(account):
@@ -129,7 +131,6 @@ def _fills(account):
 
 
 def test_its_models_were_filled_before_the_first_node_and_are_never_filled_again(account, life, first):
-    """The second run above asked ECS nothing of them: nothing but the stack remembers."""
     assert _fills(account) == {"/models/llama-3": [0]}
     actions = [call["action"] for call in first.calls]
     assert actions.index("RunTask") < actions.index("CreateAutoScalingGroup")
