@@ -57,7 +57,7 @@ def instances(account):
 
 def test_it_is_predicted_and_made(prediction, first):
     assert prediction.mutating == []
-    assert prediction.changed["jobs"] > 0
+    assert prediction.changed == first.changed
 
 
 @pytest.mark.parametrize(
@@ -244,13 +244,17 @@ def test_a_cluster_in_a_vpc_that_is_there(account, first):
         "private_cluster_nodes": [{"name": "worker", "subnet": "back", "instance_type": "t3.micro"}],
     }
     prediction = play(account, "--check", **here)
-    assert (prediction.mutating, prediction.changed["jobs"] > 0) == ([], True)
-    play(account, **here)
+    assert prediction.mutating == []
+    assert play(account, **here).changed == prediction.changed
     found = instances(account)["worker"]
     assert (found["VpcId"], found["SubnetId"]) == (vpc, made)
     again = play(account, **here)
     assert (again.changed, again.mutating) == ({"jobs": 0}, [])
     assert len(ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]) == 1
+    moved = {**here, "private_cluster_vpc_id": "", "private_cluster_subnets": [{"name": "back", "zone": f"{REGION}a"}]}
+    refused = play(account, succeed=False, **moved)
+    assert f"private_cluster_vpc_id: its nodes are in {vpc}" in " ".join(refused.output.split())
+    assert refused.mutating == []
     play(account, **here, private_cluster_state="absent")
     assert leftovers.listing(account.aws.url) == before
 
