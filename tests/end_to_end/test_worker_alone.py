@@ -102,6 +102,21 @@ def test_a_name_that_would_break_others_costs_no_call(life, changes):
     assert refused.calls == []
 
 
+def test_what_no_type_can_say_is_told_at_once_and_changes_nothing(life):
+    wrong = {
+        "worker_subnet_ids": [],
+        "worker_files_provisioned_mibps": 8,
+        "worker_files_replica_region": REGION,
+        "worker_container_image": "",
+        "worker_container_command": ["a\nb"],
+        "worker_container_environment": {"TOKEN": "{{ '{{' }}resolve:ssm:token}}"},
+        "worker_models_image": "",
+    }
+    refused = life(succeed=False, **wrong)
+    assert not [option for option in wrong if option not in refused.output]
+    assert refused.mutating == []
+
+
 def test_it_is_made_and_again_changes_nothing(account, life, first):
     (group,) = account.client("autoscaling", REGION).describe_auto_scaling_groups(AutoScalingGroupNames=[NAME])[
         "AutoScalingGroups"
