@@ -71,6 +71,11 @@ def record(models: Any, recorded: str = "", option: str = "models") -> str:
     return text
 
 
+def names(recorded: str | None) -> list[str]:
+    """The models of a `record`, by name."""
+    return sorted(json.loads(recorded)) if recorded else []
+
+
 def fills(
     models: Any, recorded: str, path: str, command: Iterable[str] = (), option: str = "models"
 ) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import cold_start
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import models
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_evidence import sentence
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.table import NONE
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.table import table
@@ -155,6 +156,8 @@ def _remarks(place: dict[str, Any]) -> list[str]:
         remarks += [sentence([finding]) for finding in evidence["findings"]]
         remarks += [f"{name} could not be seen whole" for name in evidence["unproved"]]
     for stack in place["stacks"].values():
+        if stack["name"].endswith("-workload") and (held := models.names(stack["parameters"].get("Models"))):
+            remarks.append(f"its file system holds {', '.join(held)}")
         remarks += [
             f"drift in {stack['name']}: {item['resource']} ({item['type']}) {item['status']}" for item in stack["drift"]
         ]

@@ -25,7 +25,8 @@ WORKERS = ["us-west-2", "eu-west-1"]
 
 
 def stack(name: str, verdict: str = "current", drift: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    return {"name": name, "verdict": verdict, "drift": drift or [], "drift_unknown": None, "open_groups": []}
+    found = {"name": name, "verdict": verdict, "drift": drift or [], "drift_unknown": None, "open_groups": []}
+    return {**found, "parameters": {}}
 
 
 def group(desired: int, *instances: tuple[str, str]) -> dict[str, Any]:
@@ -75,6 +76,13 @@ def test_a_place_is_one_line_with_what_is_wanted_and_what_is_there() -> None:
     ]
     assert row(lines, "us-east-1")[:3] == ["us-east-1", "(hub)", "-"]
     assert lines[-1] == "us-west-2: us-west-2 wants 2 instances, 1 serve."
+
+
+def test_what_the_file_system_holds_is_told() -> None:
+    held = {**stack("llm-us-west-2-workload"), "parameters": {"Models": '{"zephyr":"s3://m/z","llama":"s3://m/l"}'}}
+    place = worker("us-west-2", "us-west-2", fleet(group(0)), {"w": held})
+    lines = status_lines({"workers": WORKERS, "prefix": "llm", "state": STATE, "places": [place]})
+    assert lines[-1] == "us-west-2: its file system holds llama, zephyr"
 
 
 def test_a_region_is_named_where_places_have_names_of_their_own() -> None:
