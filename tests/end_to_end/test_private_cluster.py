@@ -251,7 +251,8 @@ def test_a_cluster_in_a_vpc_that_is_there(account, first):
     again = play(account, **here)
     assert (again.changed, again.mutating) == ({"jobs": 0}, [])
     assert len(ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]) == 1
-    moved = {**here, "private_cluster_vpc_id": "", "private_cluster_subnets": [{"name": "back", "zone": f"{REGION}a"}]}
+    subnet = {"name": "back", "zone": f"{REGION}a", "cidr": "10.80.1.0/24"}
+    moved = {**here, "private_cluster_vpc_id": "", "private_cluster_subnets": [subnet]}
     refused = play(account, succeed=False, **moved)
     assert f"private_cluster_vpc_id: its nodes are in {vpc}" in " ".join(refused.output.split())
     assert refused.mutating == []
