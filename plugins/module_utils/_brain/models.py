@@ -20,7 +20,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # Prefixes stand in a policy's resource, where * and ? match and ${ begins a variable.
 SOURCE = re.compile(
-    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>(?:/[A-Za-z0-9!_.@+=:-]+)*)/?",
+    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9!_.@+=:-]+)*/?",
 )
 # What a standard parameter holds (botocore model: SSM PutParameter).
 RECORD_LIMIT = 4096
@@ -107,9 +107,7 @@ def statements(models: Any, option: str = "models") -> list[dict[str, Any]]:
     """An IAM policy's statements, for a template, that allow to read these models and nothing else."""
     found: list[dict[str, Any]] = []
     for source in sorted(set(check_models(models, option).values())):
-        parts = SOURCE.fullmatch(source)
-        assert parts is not None
-        bucket, prefix = parts["bucket"], parts["prefix"].removeprefix("/")
+        bucket, _slash, prefix = source.removeprefix("s3://").partition("/")
         below = f"{prefix}/*" if prefix else "*"
         found += [
             {
