@@ -158,6 +158,20 @@ def test_its_models_were_filled_before_the_first_node_and_are_never_filled_again
     assert elsewhere.mutating == []
 
 
+def test_a_copy_that_fails_changes_nothing_of_the_workload(account, life, first):
+    account.aws.control("PUT", "market", {"runs": {f"{NAME}-fill": {"exit_code": 3}}})
+    two = {"llama-3": "s3://models/llama-3/1", "zephyr": "s3://models/zephyr"}
+    failed = life(succeed=False, worker_models=two, worker_container_gpus=2)
+    assert "fill ended with 3" in failed.output
+    assert "the model cache could not be filled; the containers' log is in /ecs/ethereal/solo" in " ".join(
+        failed.output.split()
+    )
+    assert _fills(account)["/models/zephyr"] == [3]
+    definition = account.client("ecs", REGION).describe_task_definition(taskDefinition=NAME)["taskDefinition"]
+    assert definition["containerDefinitions"][0]["resourceRequirements"][0]["value"] == "1"
+    account.aws.control("PUT", "market", {"runs": None})
+
+
 def test_a_change_is_predicted_and_made(account, life, first):
     changes = {
         "worker_container_image": f"123456789012.dkr.ecr.{REGION}.amazonaws.com/serve:2",
