@@ -10,7 +10,8 @@ version_added: 0.1.0
 short_description: The tags by which a deployment's things are known
 description:
   - Gives the tags that stacks, groups and launch templates of a deployment carry.
-  - Fails on a prefix or place that would break a name made of them, since all roles make their tags before their first call.
+  - Fails on a prefix or place that would break a name made of them, and on tags that AWS would refuse, since all roles make their tags
+    before their first call.
 author:
   - Ethereal Spot contributors (@ethereal-spot)
 options:
@@ -22,20 +23,24 @@ options:
     description: The place.
     type: str
     required: true
-positional: place
+  tags:
+    description: More tags, of the user's.
+    type: dict
+    default: {}
+positional: place, tags
 """
 
 EXAMPLES = r"""
 - name: Show the tags of a place
   ansible.builtin.debug:
-    msg: "{{ 'ethereal' | ethereal.spot.deployment_tags('us-west-2') }}"
+    msg: "{{ 'ethereal' | ethereal.spot.deployment_tags('us-west-2', {'team': 'ml'}) }}"
 """
 
 RETURN = r"""
 _value:
   description: The tags.
   type: dict
-  sample: {"ethereal-spot:deployment": ethereal, "ethereal-spot:place": us-west-2, "ethereal-spot:version": 0.1.0}
+  sample: {"ethereal-spot:deployment": ethereal, "ethereal-spot:place": us-west-2, "ethereal-spot:version": 0.1.0, team: ml}
 """
 
 from collections.abc import Callable
@@ -43,14 +48,16 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import names
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 
 
-def deployment_tags(prefix: str, place: str) -> dict[str, str]:
+def deployment_tags(prefix: str, place: str, tags: Any = None) -> dict[str, str]:
     try:
         checked = names.check_prefix(prefix, "prefix")
-        return names.deployment_tags(checked, names.check_place(place, checked))
+        ours = names.deployment_tags(checked, names.check_place(place, checked))
+        return {**checks.check_tags(tags or {}), **ours}
     except InputError as error:
         raise AnsibleFilterError(error.message) from None
 

@@ -95,7 +95,9 @@ def first(life):
     return made
 
 
-@pytest.mark.parametrize("changes", [{"worker_prefix": "aws"}, {"worker_place": "a/../b"}])
+@pytest.mark.parametrize(
+    "changes", [{"worker_prefix": "aws"}, {"worker_place": "a/../b"}, {"worker_tags": {"aws:team": "ml"}}]
+)
 def test_a_name_that_would_break_others_costs_no_call(life, changes):
     refused = life(succeed=False, **changes)
     assert f"{next(iter(changes)).removeprefix('worker_')}: " in refused.output

@@ -23,6 +23,10 @@ def test_tags_are_ours():
         "ethereal-spot:version": VERSION,
     }
     assert all(key.startswith(OUR_TAG_PREFIX) for key in tags)
+    assert deployment_tags.FilterModule().filters()["deployment_tags"]("gpu", "oregon", {"cost": 7}) == {
+        "cost": "7",
+        **tags,
+    }
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,21 @@ def test_tags_are_ours():
 def test_names_that_would_break_others_make_no_tags(prefix, place, message):
     with pytest.raises(AnsibleFilterError, match=message):
         deployment_tags.FilterModule().filters()["deployment_tags"](prefix, place)
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ({"aws:team": "ml"}, "tags: 'aws:team' uses the reserved prefix aws:"),
+        ({"team": ["ml"]}, "tags: "),
+        ({"Team": "a", "team": "b"}, "by case only"),
+        (["team"], "must be a mapping"),
+        ({"ethereal-spot:place": "elsewhere"}, "keeps for itself"),
+    ],
+)
+def test_tags_that_aws_would_refuse_are_refused_before_the_first_call(tags, message):
+    with pytest.raises(AnsibleFilterError, match=message):
+        deployment_tags.FilterModule().filters()["deployment_tags"]("gpu", "oregon", tags)
 
 
 def test_needs_are_decided_with_what_is_known_later():
