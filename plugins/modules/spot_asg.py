@@ -487,6 +487,7 @@ options:
     description:
       - Hooks that hold instances back while something is done for them. Hooks that are not named here stay. What is not said
         of a hook's target and metadata stays, too.
+      - C(ecs-managed-draining-termination-hook) is refused. ECS puts it on the groups of its capacity providers and drains by it.
       - A new group has them before its first instance.
     type: list
     elements: dict

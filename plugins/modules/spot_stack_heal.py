@@ -13,12 +13,13 @@ short_description: Bring drifted resources back to what their stack's template s
 description:
   - Looks for drift as M(ethereal.spot.spot_stack_info) does, and reverts it.
   - What CloudFormation saw, it reverts itself with a change set whose deployment mode is C(REVERT_DRIFT), under the stack's own
-    template and parameters. What only a probe saw is set by a direct call.
+    template and parameters. What only a probe saw is set by a direct call. ECS puts a draining hook that was deleted anew when
+    managed draining is turned off and on.
   - An ECS service's desired count is never reverted. A change set that would set it is deleted and the module fails.
   - A resource that drift detection does not cover and that is gone cannot be healed. It is in RV(remaining).
   - Needs the IAM actions of M(ethereal.spot.spot_stack_info), and C(cloudformation:CreateChangeSet),
     C(cloudformation:DescribeChangeSet), C(cloudformation:ExecuteChangeSet), C(cloudformation:DeleteChangeSet),
-    C(kms:EnableKeyRotation), C(ecs:UpdateClusterSettings), C(elasticfilesystem:PutBackupPolicy),
+    C(kms:EnableKeyRotation), C(ecs:UpdateClusterSettings), C(ecs:UpdateCapacityProvider), C(elasticfilesystem:PutBackupPolicy),
     C(elasticfilesystem:PutFileSystemPolicy), C(elasticfilesystem:PutLifecycleConfiguration),
     C(elasticfilesystem:UpdateFileSystem), C(ec2:ModifyVpcEndpoint), and without O(role_arn) or a role of the stack's own also what
     the resources need.
@@ -180,9 +181,8 @@ def apply(
             revert(clients("cloudformation"), found[name], wanted[name]["parameters"], role_arn, timeout)
         for change in mine:
             if change["how"] == "call":
-                client = clients(probes.SERVICES[change["type"]])
                 resource = found[name]["resources"][change["resource"]]
-                probes.heal(client, change["type"], resource, change["paths"], found[name]["parameters"])
+                probes.heal(clients, change["type"], resource, change["paths"], found[name]["parameters"])
 
 
 def revert(client: Any, found: dict[str, Any], overrides: dict[str, str], role_arn: str | None, timeout: int) -> None:

@@ -14,7 +14,8 @@ description:
   - Reads several stacks of a region at once and gives a verdict for each, so that only stacks that need it cost a run of
     M(amazon.aws.cloudformation).
   - Looks for drift in stacks that stand, with CloudFormation's drift detection, and for kinds that it does not cover with probes of
-    its own. These are EFS file systems, KMS keys, ECS clusters and VPC endpoints.
+    its own. These are EFS file systems, KMS keys, ECS clusters, VPC endpoints, and the lifecycle hook by which an ECS capacity
+    provider with managed draining drains its group's instances.
   - Says which VPCs of the stacks have a default security group with rules, since that group is no resource of a stack.
   - An ECS service's desired count is no drift, since it belongs to no template.
   - Has CloudFormation validate the template of every stack that is not V(current), which the stock module does not do in check mode.
@@ -22,7 +23,8 @@ description:
     C(cloudformation:DescribeStackEvents), and with O(drift) also C(cloudformation:DetectStackDrift),
     C(cloudformation:DescribeStackDriftDetectionStatus), C(cloudformation:DescribeStackResourceDrifts),
     C(cloudformation:ListStackResources), what drift detection itself reads, C(kms:GetKeyRotationStatus),
-    C(ecs:DescribeClusters), C(elasticfilesystem:DescribeFileSystems), C(elasticfilesystem:DescribeBackupPolicy),
+    C(ecs:DescribeClusters), C(ecs:DescribeCapacityProviders), C(autoscaling:DescribeLifecycleHooks),
+    C(elasticfilesystem:DescribeFileSystems), C(elasticfilesystem:DescribeBackupPolicy),
     C(elasticfilesystem:DescribeLifecycleConfiguration), C(elasticfilesystem:DescribeFileSystemPolicy),
     C(ec2:DescribeVpcEndpoints) and C(ec2:DescribeSecurityGroups).
 author:

@@ -28,7 +28,7 @@ from sandbox.ecs.states import DRAINING_HOOK
 from sandbox.ecs.states import FARGATE
 from sandbox.ecs.states import LIVE
 
-# How long an association is UPDATE_IN_PROGRESS and a provider DELETE_IN_PROGRESS.
+# How long an association or a provider is UPDATE_IN_PROGRESS, and a provider DELETE_IN_PROGRESS.
 UPDATE_SECONDS = 0.2
 MANAGED_TAG = "AmazonECSManaged"
 _NAME = re.compile(r"^(?!aws|ecs|fargate)[A-Za-z0-9_-]{1,255}$", re.IGNORECASE)
@@ -172,10 +172,20 @@ class ProviderActions:
         group = self._group(provider["autoScalingGroupArn"])
         if group is not None:
             _termination_rules(merged, group)
-        provider.update(merged)
-        stored["updateStatus"] = "UPDATE_COMPLETE"
-        self._dress()
-        return json_response({"capacityProvider": ecs._sanitize(stored)})
+        # The answer still shows what was (ECS developer guide, "Configuring Amazon ECS capacity providers to safely shut down instances").
+        stored["updateStatus"] = "UPDATE_IN_PROGRESS"
+        shown = ecs._sanitize(json.loads(json.dumps(stored)))
+        region = responses.get_region()
+        self._scheduler.context.schedule(UPDATE_SECONDS, lambda: self._updated(region, stored, merged))
+        return json_response({"capacityProvider": shown})
+
+    def _updated(self, region: str, stored: Data, merged: Data) -> None:
+        context = self._scheduler.context
+        with context.moto_lock, responses.request_scope(context.account, region):
+            if stored["updateStatus"] == "UPDATE_IN_PROGRESS":
+                stored["autoScalingGroupProvider"].update(merged)
+                stored["updateStatus"] = "UPDATE_COMPLETE"
+                self._dress()
 
     def delete_capacity_provider(self, data: Data) -> Any:
         name = _plain(data["capacityProvider"])

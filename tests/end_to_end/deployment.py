@@ -123,3 +123,29 @@ class Account:
             "cwd": ROOT,
             "env": {**os.environ, **self.environment, "ANSIBLE_NOCOLOR": "1"},
         }
+
+
+class Draining:
+    """Managed draining of a place's two groups, its capacity providers and hooks."""
+
+    HOOK = "ecs-managed-draining-termination-hook"
+
+    def __init__(self, account: Account, region: str, name: str) -> None:
+        self.ecs, self.autoscaling = account.client("ecs", region), account.client("autoscaling", region)
+        self.name = name
+
+    def turn_off(self) -> None:
+        self.ecs.update_capacity_provider(name=self.name, autoScalingGroupProvider={"managedDraining": "DISABLED"})
+
+    def delete_hook(self, suffix: str = "") -> None:
+        self.autoscaling.delete_lifecycle_hook(AutoScalingGroupName=self.name + suffix, LifecycleHookName=self.HOOK)
+
+    def stands(self) -> list[bool]:
+        """Whether each group's provider drains and has its hook."""
+        return [self._stands(self.name + suffix) for suffix in ("", "-od")]
+
+    def _stands(self, name: str) -> bool:
+        (provider,) = self.ecs.describe_capacity_providers(capacityProviders=[name])["capacityProviders"]
+        hooks = self.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]
+        enabled = provider["autoScalingGroupProvider"]["managedDraining"] == "ENABLED"
+        return enabled and self.HOOK in [hook["LifecycleHookName"] for hook in hooks]

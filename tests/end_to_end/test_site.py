@@ -20,6 +20,7 @@ import local_aws
 import pytest
 from deployment import ROOT
 from deployment import Account
+from deployment import Draining
 
 HUB = "us-east-1"
 BEST = "us-west-2"
@@ -174,6 +175,8 @@ class Node:
         (self.instance,) = (instance["InstanceId"] for instance in _instances(self.ec2))
         (self.node,) = self._listed("list_container_instances", "containerInstanceArns")
         (self.task,) = self._listed("list_tasks", "taskArns")
+        # ECS shows stopped tasks for a while, so those of nodes that went before are still there.
+        self.earlier = {task["taskArn"] for task in self._tasks()} - {self.task}
         self.began = time.monotonic()
 
     def _listed(self, operation: str, key: str) -> list[str]:
@@ -183,7 +186,7 @@ class Node:
         nodes = self.ecs.describe_container_instances(cluster=self.name, containerInstances=[self.node])[
             "containerInstances"
         ]
-        tasks = {task["taskArn"]: task for task in self._tasks()}
+        tasks = {task["taskArn"]: task for task in self._tasks() if task["taskArn"] not in self.earlier}
         old = tasks.pop(self.task)
         new = [task for task in tasks.values() if task.get("containerInstanceArn") not in (None, self.node)]
         ready = [
@@ -213,6 +216,7 @@ class Node:
         assert len(self.seen) == self.FACTS, self.seen
 
     def stop_code(self) -> str:
+        """Why the task stopped: TerminationNotice if it was lost with its instance."""
         return next(task["stopCode"] for task in self._tasks() if task["taskArn"] == self.task)
 
     def activities(self) -> dict[str, Any]:
@@ -245,7 +249,7 @@ def test_a_rebalanced_node_is_drained_by_ecs_before_it_goes(account, first, reco
     for order in ((*begins, "instance lost"), (*begins, "task placed on it", "healthy")):
         times = [node.seen[name] for name in order]
         assert times == sorted(times), node.seen
-    # Lost with its instance, it would have this code.
+    # It stopped before its instance ended, and by the group's own clock nothing went before the replacement served.
     assert node.stop_code() != "TerminationNotice"
     told = node.activities()
     assert "rebalance recommendation" in told["end"]["Cause"]
@@ -382,18 +386,24 @@ def test_drift_is_told_and_healed_only_when_asked(account, first):
     ]
     opened = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
     ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=opened)
+    draining = Draining(account, OTHER, f"ethereal-{OTHER}")
+    draining.turn_off()
+    draining.delete_hook("-od")
 
     told = account.play("site")
     assert told.changed == UNCHANGED
     assert told.mutating == []
     assert "drift" in told.output.lower()
+    assert all(f"{resource} (AWS::ECS::CapacityProvider)" in told.output for resource in ("Spot", "OnDemand"))
     check = account.play("site", "--check", "-e", "heal_drift=true")
-    assert check.changed[OTHER] == 1
+    # One for each stack: the region's and the workload's.
+    assert check.changed[OTHER] == 2
     assert check.mutating == []
     healed = account.play("site", "-e", "heal_drift=true")
-    assert healed.changed == {HUB: 0, BEST: 0, OTHER: 1}
+    assert healed.changed == {HUB: 0, BEST: 0, OTHER: 2}
     after = ec2.describe_security_groups(GroupIds=[group["GroupId"]])["SecurityGroups"][0]
     assert after["IpPermissions"] == group["IpPermissions"]
+    assert draining.stands() == [True, True]
     assert account.play("site", "-e", "heal_drift=true").changed == UNCHANGED
 
 

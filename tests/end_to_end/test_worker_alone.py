@@ -13,6 +13,7 @@ import local_aws
 import pytest
 import yaml
 from deployment import Account
+from deployment import Draining
 
 REGION = "eu-west-1"
 NAME = "ethereal-solo"
@@ -199,7 +200,10 @@ def test_drift_is_healed_when_asked(account, life, first):
     (group,) = ec2.describe_security_groups(Filters=named)["SecurityGroups"]
     opened = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[opened])
+    draining = Draining(account, REGION, NAME)
+    draining.delete_hook()
     life(worker_heal_drift=True)
+    assert draining.stands() == [True, True]
     assert ec2.describe_security_groups(Filters=named)["SecurityGroups"][0]["IpPermissions"] == group["IpPermissions"]
 
 
@@ -213,7 +217,28 @@ def unending(account, variables):
     )
 
 
-def test_it_is_removed_and_nothing_is_left(account, life, first, unending):
+@pytest.fixture
+def waiting(account):
+    """An instance that waits in ECS's hook for a task of no service, which draining leaves alone, for up to 48 hours."""
+    ecs, autoscaling = account.client("ecs", REGION), account.client("autoscaling", REGION)
+    container = {"name": "job", "image": "busybox", "memory": 64}
+    job = ecs.register_task_definition(family="job", networkMode="bridge", containerDefinitions=[container])
+    arn = job["taskDefinition"]["taskDefinitionArn"]
+    assert ecs.run_task(cluster=NAME, taskDefinition=arn, launchType="EC2")["tasks"]
+    ecs.deregister_task_definition(taskDefinition=arn)
+
+    def members():
+        groups = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[NAME])["AutoScalingGroups"]
+        return {member["InstanceId"]: member["LifecycleState"] for member in groups[0]["Instances"]}
+
+    (instance,) = members()
+    autoscaling.terminate_instance_in_auto_scaling_group(InstanceId=instance, ShouldDecrementDesiredCapacity=True)
+    assert members() == {instance: "Terminating:Wait"}
+    return instance
+
+
+def test_it_is_removed_and_nothing_is_left(account, life, first, unending, waiting):
+    """No hook holds it up: ECS's goes with its provider, and a forced deletion asks none."""
     gone = {"worker_state": "absent", "worker_teardown_data": True}
     prediction = life("--check", **gone)
     assert prediction.mutating == []

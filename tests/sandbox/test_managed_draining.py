@@ -32,6 +32,10 @@ def hooks(fleet: Fleet) -> list[str]:
     return [each["LifecycleHookName"] for each in found]
 
 
+def provider(fleet: Fleet) -> dict[str, Any]:
+    return fleet.ecs.describe_capacity_providers(capacityProviders=["g"])["capacityProviders"][0]
+
+
 def state(fleet: Fleet, instance: str) -> str | None:
     """The instance's lifecycle state in its group; None once it has gone."""
     members = fleet.shown().get("Instances", [])
@@ -144,8 +148,9 @@ def test_a_provider_that_goes_takes_its_hook_and_lets_instances_go(fleet: Fleet)
 def test_a_hook_that_was_deleted_comes_back_with_managed_draining(fleet: Fleet) -> None:
     fleet.cluster_with_nodes(1)
     fleet.asg.delete_lifecycle_hook(AutoScalingGroupName="g", LifecycleHookName=HOOK)
-    fleet.ecs.update_capacity_provider(name="g", autoScalingGroupProvider={"managedDraining": "ENABLED"})
-    assert hooks(fleet) == []
-    for setting, expected in (("DISABLED", []), ("ENABLED", [HOOK])):
-        fleet.ecs.update_capacity_provider(name="g", autoScalingGroupProvider={"managedDraining": setting})
+    for setting, expected in (("ENABLED", []), ("DISABLED", []), ("ENABLED", [HOOK])):
+        answer = fleet.ecs.update_capacity_provider(name="g", autoScalingGroupProvider={"managedDraining": setting})
+        assert answer["capacityProvider"]["updateStatus"] == "UPDATE_IN_PROGRESS"
+        done = eventually(lambda: provider(fleet), lambda found: found["updateStatus"] == "UPDATE_COMPLETE")
+        assert done["autoScalingGroupProvider"]["managedDraining"] == setting
         assert hooks(fleet) == expected

@@ -4,7 +4,8 @@
 
 """Looks at what CloudFormation's drift detection does not cover, and direct calls that mend it. PRIVATE to the collection.
 
-`EXPECTED` says what our templates declare for these kinds; a unit test holds the two together.
+`clients` gives a botocore client for a service's name. `EXPECTED` says what our templates declare for these kinds; a unit test holds
+the two together.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ try:
 except ImportError:
     pass  # See errors.py.
 
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import managed_draining
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import translated
+
+Clients = Callable[[str], Any]
 
 _CLIENT_ACTIONS = [f"elasticfilesystem:{action}" for action in ("ClientMount", "ClientRootAccess", "ClientWrite")]
 FILE_SYSTEM_POLICY: dict[str, Any] = {
@@ -56,14 +60,11 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "/ThroughputMode": "elastic",
     },
     "AWS::EC2::VPCEndpoint": {"/PrivateDnsEnabled": True},
+    managed_draining.KIND: managed_draining.EXPECTED,
 }
+# Drift detection looks at the resource; what ECS itself has put on its group is in no template.
+BESIDE_DETECTION = frozenset({managed_draining.KIND})
 PROVISIONED = "/ProvisionedThroughputInMibps"
-SERVICES = {
-    "AWS::KMS::Key": "kms",
-    "AWS::ECS::Cluster": "ecs",
-    "AWS::EFS::FileSystem": "efs",
-    "AWS::EC2::VPCEndpoint": "ec2",
-}
 
 
 def expected(kind: str, parameters: Mapping[str, str]) -> dict[str, Any]:
@@ -81,16 +82,16 @@ def expected(kind: str, parameters: Mapping[str, str]) -> dict[str, Any]:
 
 
 @translated("read the key's rotation")
-def read_key(client: Any, key: str) -> dict[str, Any] | None:
+def read_key(clients: Clients, key: str) -> dict[str, Any] | None:
     try:
-        return {"/EnableKeyRotation": client.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]}
+        return {"/EnableKeyRotation": clients("kms").get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]}
     except ClientError as error:
         return _gone(error, "NotFoundException")
 
 
 @translated("read the cluster's settings")
-def read_cluster(client: Any, cluster: str) -> dict[str, Any] | None:
-    found = client.describe_clusters(clusters=[cluster], include=["SETTINGS"])["clusters"]
+def read_cluster(clients: Clients, cluster: str) -> dict[str, Any] | None:
+    found = clients("ecs").describe_clusters(clusters=[cluster], include=["SETTINGS"])["clusters"]
     if not found or found[0]["status"] == "INACTIVE":
         return None
     settings = [{"Name": item["name"], "Value": item["value"]} for item in found[0].get("settings", [])]
@@ -98,7 +99,8 @@ def read_cluster(client: Any, cluster: str) -> dict[str, Any] | None:
 
 
 @translated("read the file system's settings")
-def read_file_system(client: Any, file_system: str) -> dict[str, Any] | None:
+def read_file_system(clients: Clients, file_system: str) -> dict[str, Any] | None:
+    client = clients("efs")
     try:
         found = client.describe_file_systems(FileSystemId=file_system)["FileSystems"][0]
     except ClientError as error:
@@ -142,10 +144,10 @@ def normal_policy(policy: dict[str, Any]) -> dict[str, Any]:
 
 
 @translated("read the VPC endpoint")
-def read_endpoint(client: Any, endpoint: str) -> dict[str, Any] | None:
+def read_endpoint(clients: Clients, endpoint: str) -> dict[str, Any] | None:
     """Gateway endpoints have no private DNS; for them it is enough to be there."""
     try:
-        found = client.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"]
+        found = clients("ec2").describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"]
     except ClientError as error:
         return _gone(error, "InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound")
     if not found or found[0]["State"].lower() == "deleted":
@@ -153,11 +155,12 @@ def read_endpoint(client: Any, endpoint: str) -> dict[str, Any] | None:
     return {"/PrivateDnsEnabled": found[0]["VpcEndpointType"] != "Interface" or found[0]["PrivateDnsEnabled"]}
 
 
-READERS: dict[str, Callable[[Any, str], dict[str, Any] | None]] = {
+READERS: dict[str, Callable[[Clients, str], dict[str, Any] | None]] = {
     "AWS::KMS::Key": read_key,
     "AWS::ECS::Cluster": read_cluster,
     "AWS::EFS::FileSystem": read_file_system,
     "AWS::EC2::VPCEndpoint": read_endpoint,
+    managed_draining.KIND: managed_draining.read,
 }
 
 
@@ -167,43 +170,43 @@ def _gone(error: ClientError, *codes: str) -> None:
 
 
 @translated("enable the key's rotation")
-def enable_rotation(client: Any, key: str, wanted: Mapping[str, Any]) -> None:
-    client.enable_key_rotation(KeyId=key)
+def enable_rotation(clients: Clients, key: str, wanted: Mapping[str, Any]) -> None:
+    clients("kms").enable_key_rotation(KeyId=key)
 
 
 @translated("set the cluster's settings")
-def set_cluster_settings(client: Any, cluster: str, wanted: Mapping[str, Any]) -> None:
+def set_cluster_settings(clients: Clients, cluster: str, wanted: Mapping[str, Any]) -> None:
     settings = [{"name": item["Name"], "value": item["Value"]} for item in wanted["/ClusterSettings"]]
-    client.update_cluster_settings(cluster=cluster, settings=settings)
+    clients("ecs").update_cluster_settings(cluster=cluster, settings=settings)
 
 
 @translated("set the file system's backups")
-def set_backups(client: Any, file_system: str, wanted: Mapping[str, Any]) -> None:
-    client.put_backup_policy(FileSystemId=file_system, BackupPolicy={"Status": wanted["/BackupPolicy/Status"]})
+def set_backups(clients: Clients, file_system: str, wanted: Mapping[str, Any]) -> None:
+    clients("efs").put_backup_policy(FileSystemId=file_system, BackupPolicy={"Status": wanted["/BackupPolicy/Status"]})
 
 
 @translated("set the file system's policy")
-def set_file_system_policy(client: Any, file_system: str, wanted: Mapping[str, Any]) -> None:
-    client.put_file_system_policy(FileSystemId=file_system, Policy=json.dumps(wanted["/FileSystemPolicy"]))
+def set_file_system_policy(clients: Clients, file_system: str, wanted: Mapping[str, Any]) -> None:
+    clients("efs").put_file_system_policy(FileSystemId=file_system, Policy=json.dumps(wanted["/FileSystemPolicy"]))
 
 
 @translated("set the file system's lifecycle")
-def set_lifecycle(client: Any, file_system: str, wanted: Mapping[str, Any]) -> None:
-    client.put_lifecycle_configuration(FileSystemId=file_system, LifecyclePolicies=wanted["/LifecyclePolicies"])
+def set_lifecycle(clients: Clients, file_system: str, wanted: Mapping[str, Any]) -> None:
+    clients("efs").put_lifecycle_configuration(FileSystemId=file_system, LifecyclePolicies=wanted["/LifecyclePolicies"])
 
 
 @translated("set the file system's throughput mode")
-def set_throughput(client: Any, file_system: str, wanted: Mapping[str, Any]) -> None:
+def set_throughput(clients: Clients, file_system: str, wanted: Mapping[str, Any]) -> None:
     mibps = {"ProvisionedThroughputInMibps": wanted[PROVISIONED]} if PROVISIONED in wanted else {}
-    client.update_file_system(FileSystemId=file_system, ThroughputMode=wanted["/ThroughputMode"], **mibps)
+    clients("efs").update_file_system(FileSystemId=file_system, ThroughputMode=wanted["/ThroughputMode"], **mibps)
 
 
 @translated("enable the VPC endpoint's private DNS")
-def enable_private_dns(client: Any, endpoint: str, wanted: Mapping[str, Any]) -> None:
-    client.modify_vpc_endpoint(VpcEndpointId=endpoint, PrivateDnsEnabled=True)
+def enable_private_dns(clients: Clients, endpoint: str, wanted: Mapping[str, Any]) -> None:
+    clients("ec2").modify_vpc_endpoint(VpcEndpointId=endpoint, PrivateDnsEnabled=True)
 
 
-_HEALERS: dict[tuple[str, str], Callable[[Any, str, Mapping[str, Any]], None]] = {
+_HEALERS: dict[tuple[str, str], Callable[[Clients, str, Mapping[str, Any]], None]] = {
     ("AWS::KMS::Key", "/EnableKeyRotation"): enable_rotation,
     ("AWS::ECS::Cluster", "/ClusterSettings"): set_cluster_settings,
     ("AWS::EFS::FileSystem", "/BackupPolicy/Status"): set_backups,
@@ -212,11 +215,12 @@ _HEALERS: dict[tuple[str, str], Callable[[Any, str, Mapping[str, Any]], None]] =
     ("AWS::EFS::FileSystem", "/ThroughputMode"): set_throughput,
     ("AWS::EFS::FileSystem", PROVISIONED): set_throughput,
     ("AWS::EC2::VPCEndpoint", "/PrivateDnsEnabled"): enable_private_dns,
+    (managed_draining.KIND, managed_draining.HOOK_PATH): managed_draining.restore,
 }
 
 
-def heal(client: Any, kind: str, resource: str, paths: Iterable[str], parameters: Mapping[str, str]) -> None:
+def heal(clients: Clients, kind: str, resource: str, paths: Iterable[str], parameters: Mapping[str, str]) -> None:
     """Set the given paths of one resource to what is expected with its stack's parameters, one call for each that has its own."""
     wanted = expected(kind, parameters)
     for healer in dict.fromkeys(_HEALERS[kind, path] for path in paths):
-        healer(client, resource, wanted)
+        healer(clients, resource, wanted)

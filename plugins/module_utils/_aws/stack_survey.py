@@ -102,8 +102,11 @@ def _add_drift(clients: Clients, name: str, found: dict[str, Any], seconds: floa
             if item.get("PhysicalResourceId")
         }
         seen = {item["LogicalResourceId"] for item in checked}
+        drifted = {item["resource"] for item in found["drift"]}
         for item in resources:
-            if item["ResourceType"] in probes.READERS and item["LogicalResourceId"] not in seen:
+            # What stands beside a resource follows it, so it is looked at only where the resource is as it shall be.
+            known = drifted if item["ResourceType"] in probes.BESIDE_DETECTION else seen
+            if item["ResourceType"] in probes.READERS and item["LogicalResourceId"] not in known:
                 found["drift"] += _probe(clients, item, found["parameters"])
         vpcs = [found["resources"][item["LogicalResourceId"]] for item in resources if item["ResourceType"] == VPC]
         if vpcs:
@@ -114,7 +117,7 @@ def _add_drift(clients: Clients, name: str, found: dict[str, Any], seconds: floa
 
 def _probe(clients: Clients, resource: dict[str, Any], parameters: dict[str, str]) -> list[dict[str, Any]]:
     kind = resource["ResourceType"]
-    actual = probes.READERS[kind](clients(probes.SERVICES[kind]), resource["PhysicalResourceId"])
+    actual = probes.READERS[kind](clients, resource["PhysicalResourceId"])
     wanted = probes.expected(kind, parameters)
     drift = brain.probed_drift(resource["LogicalResourceId"], kind, wanted, actual)
     return [drift] if drift else []

@@ -26,6 +26,9 @@ RESULTS = ("continue", "abandon")
 HEARTBEATS = (30, 7_200)
 AWS_HEARTBEAT = 3_600
 HOOK_NAME = re.compile(r"[A-Za-z0-9_/-]{1,255}")
+# Managed draining is this hook, which ECS puts on the groups of capacity providers (ECS developer guide, "Configuring Amazon ECS
+# capacity providers to safely shut down instances").
+ECS_HOOK = "ecs-managed-draining-termination-hook"
 METADATA = re.compile(r"[\x09\x0a\x0d\x20-\x7e]{1,4000}")
 # EC2 takes a spot instance two minutes after its notice, whatever a hook still waits for.
 NOTICE_SECONDS = 120
@@ -50,6 +53,8 @@ def given_hooks(params: dict[str, Any], region: str) -> dict[str, Any] | None:
         where = f"lifecycle_hooks[{name}]"
         if not HOOK_NAME.fullmatch(name):
             raise InputError(f"{where}.name", name, "may hold letters, digits and - _ / only")
+        if name == ECS_HOOK:
+            raise InputError(f"{where}.name", name, "is ECS's own, by which capacity providers drain instances")
         result[name] = None if entry.get("state") == "absent" else check_hook(entry, where, region)
     return result
 

@@ -104,7 +104,15 @@ class CapacityProvider(EcsKind):
             changed = {"AutoScalingGroupProvider": settings}
             arguments = request(ecs, "update_capacity_provider", changed, ("AutoScalingGroupProvider",))
             ecs.update_capacity_provider(name=physical, **arguments)
+            self._settle(call, physical)
         self.retag(call, (self._find(call, physical) or {})["capacityProviderArn"], old, new)
+
+    def _settle(self, call: Call, provider: str) -> None:
+        for _turn in range(200):
+            if (self._find(call, provider) or {}).get("updateStatus") != "UPDATE_IN_PROGRESS":
+                return
+            time.sleep(0.05)
+        raise ValueError(f"Capacity provider {provider} is still being updated")
 
     def delete(self, call: Call, physical: str, properties: Properties) -> None:
         if self._find(call, physical):

@@ -166,6 +166,14 @@ def test_a_target_that_may_not_be_looked_at(
 
 BAD_INPUT = [
     ({"lifecycle_hooks": [DRAIN, DRAIN]}, "lifecycle_hooks: 'drain' is listed twice"),
+    (
+        {"lifecycle_hooks": [{"name": "ecs-managed-draining-termination-hook", "state": "absent"}]},
+        "lifecycle_hooks[ecs-managed-draining-termination-hook].name: 'ecs-managed-draining-termination-hook' is ECS's own",
+    ),
+    (
+        {"lifecycle_hooks": [{**DRAIN, "name": "ecs-managed-draining-termination-hook"}]},
+        "is ECS's own, by which capacity providers drain instances",
+    ),
     ({"lifecycle_hooks": [{**DRAIN, "name": "a b"}]}, "lifecycle_hooks[a b].name: 'a b' may hold letters"),
     ({"lifecycle_hooks": [{"name": "drain"}]}, "lifecycle_hooks[drain].transition: None is required"),
     ({"lifecycle_hooks": [{**DRAIN, "heartbeat_timeout": 29}]}, "heartbeat_timeout: 29 must be a whole number from 30"),

@@ -40,6 +40,7 @@ def test_whole_life(world: World, run: Callable[..., Any]) -> None:
     assert split[OURS]["OnDemandBaseCapacity"] == 1
     assert split[TWIN]["OnDemandPercentageAboveBaseCapacity"] == 100
     assert split[TWIN]["OnDemandBaseCapacity"] == 0
+    assert groups(world)[OURS]["CapacityRebalance"] is True
     twin = made["on_demand_group"]
     assert twin["asg_name"] == TWIN
     assert twin["asg_arn"] == groups(world)[TWIN]["AutoScalingGroupARN"]

@@ -13,10 +13,13 @@ import boto3
 import pytest
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import cloudformation
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import managed_draining
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import probes
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import EtherealSpotError
 from ansible_collections.ethereal.spot.plugins.modules import spot_stack_info
 
+HOOK = "ecs-managed-draining-termination-hook"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BODY = "Resources: {}"
 ARN = "arn:aws:cloudformation:us-east-1:123456789012:stack/"
@@ -317,6 +320,25 @@ def test_drift_of_cloudformation_and_of_probes(look, stacks, aws, recorder):
     assert result.mutating == []
 
 
+def test_a_draining_hook_is_looked_for_where_detection_sees_nothing(look, stacks, aws, recorder, aws_error):
+    """Detection knows providers, not what ECS puts on their groups. Where a provider has drifted, its hook follows it."""
+    kind, off = managed_draining.KIND, ("/AutoScalingGroupProvider/ManagedDraining", "ENABLED", "DISABLED")
+    stacks.add("a-workload")
+    stacks.drifts["a-workload"] = [checked("Spot", kind, "IN_SYNC"), checked("OnDemand", kind, "MODIFIED", [off])]
+    stacks.resources["a-workload"] = {"Spot": (kind, "gpu"), "OnDemand": (kind, "gpu-od")}
+    ecs = Draining(aws_error)
+    ecs.hook = False
+    recorder.answer("ecs", "DescribeCapacityProviders", ecs.DescribeCapacityProviders)
+    recorder.answer("autoscaling", "DescribeLifecycleHooks", ecs.DescribeLifecycleHooks)
+    result = look({"name": "a-workload"})
+    drift = {item["resource"]: item for item in result["stacks"]["a-workload"]["drift"]}
+    assert drift["Spot"]["differences"] == [{"path": managed_draining.HOOK_PATH, "expected": HOOK, "actual": None}]
+    assert (drift["Spot"]["status"], drift["Spot"]["source"]) == ("MODIFIED", "probe")
+    assert (len(drift), drift["OnDemand"]["source"]) == (2, "cloudformation")
+    assert result.operations("ecs") == ["DescribeCapacityProviders"]
+    assert result.mutating == []
+
+
 def test_default_groups_that_are_open(look, stacks, aws):
     """Every new VPC's is, and CloudFormation does not look at it; one of a VPC of somebody else is nobody's business here."""
     ec2 = boto3.client("ec2", region_name="us-east-1")
@@ -398,10 +420,10 @@ class TestProbes:
     def test_key(self, client):
         kms = client("kms")
         key = kms.create_key()["KeyMetadata"]["KeyId"]
-        assert probes.read_key(kms, key) == {"/EnableKeyRotation": False}
-        probes.heal(kms, "AWS::KMS::Key", key, ["/EnableKeyRotation"], {})
-        assert probes.read_key(kms, key) == probes.EXPECTED["AWS::KMS::Key"]
-        assert probes.read_key(kms, "11111111-2222-3333-4444-555555555555") is None
+        assert probes.read_key(client, key) == {"/EnableKeyRotation": False}
+        probes.heal(client, "AWS::KMS::Key", key, ["/EnableKeyRotation"], {})
+        assert probes.read_key(client, key) == probes.EXPECTED["AWS::KMS::Key"]
+        assert probes.read_key(client, "11111111-2222-3333-4444-555555555555") is None
 
     def test_cluster(self, client, recorder):
         kept = [{"name": "containerInsights", "value": "disabled"}]
@@ -416,11 +438,10 @@ class TestProbes:
 
         recorder.answer("ecs", "DescribeClusters", describe)
         recorder.answer("ecs", "UpdateClusterSettings", update)
-        ecs = client("ecs")
-        assert probes.read_cluster(ecs, "gpu") != probes.EXPECTED["AWS::ECS::Cluster"]
-        probes.heal(ecs, "AWS::ECS::Cluster", "gpu", ["/ClusterSettings"], {})
-        assert probes.read_cluster(ecs, "gpu") == probes.EXPECTED["AWS::ECS::Cluster"]
-        assert probes.read_cluster(ecs, "other") is None
+        assert probes.read_cluster(client, "gpu") != probes.EXPECTED["AWS::ECS::Cluster"]
+        probes.heal(client, "AWS::ECS::Cluster", "gpu", ["/ClusterSettings"], {})
+        assert probes.read_cluster(client, "gpu") == probes.EXPECTED["AWS::ECS::Cluster"]
+        assert probes.read_cluster(client, "other") is None
 
     def test_file_system(self, client, recorder, aws_error):
         """moto lacks what sets backup, policy and throughput; the answers are in the form of botocore's model."""
@@ -457,7 +478,6 @@ class TestProbes:
         recorder.answer("efs", "DescribeBackupPolicy", backup)
         recorder.answer("efs", "PutFileSystemPolicy", keep("Policy"))
         recorder.answer("efs", "PutBackupPolicy", keep("Status"))
-        efs = client("efs")
         recorder.answer(
             "efs",
             "UpdateFileSystem",
@@ -468,20 +488,20 @@ class TestProbes:
             },
         )
         expected = probes.EXPECTED["AWS::EFS::FileSystem"]
-        before = probes.read_file_system(efs, file_system)
+        before = probes.read_file_system(client, file_system)
         assert {path for path in expected if before[path] != expected[path]} == set(expected)
-        probes.heal(efs, "AWS::EFS::FileSystem", file_system, expected, {})
-        assert probes.read_file_system(efs, file_system) == expected
+        probes.heal(client, "AWS::EFS::FileSystem", file_system, expected, {})
+        assert probes.read_file_system(client, file_system) == expected
         # What order AWS answers in means nothing.
         kept["Policy"] = json.dumps({"Id": "x", **json.loads(kept["Policy"])})
-        assert probes.read_file_system(efs, file_system) == expected
-        assert probes.read_file_system(efs, "fs-0123456789abcdef0") is None
+        assert probes.read_file_system(client, file_system) == expected
+        assert probes.read_file_system(client, "fs-0123456789abcdef0") is None
         # What its stack asks for is what is healed.
         asked = {"FilesBackup": "DISABLED", "FilesThroughput": "bursting", "FilesInfrequentAfter": "AFTER_7_DAYS"}
         wanted = probes.expected("AWS::EFS::FileSystem", asked)
         assert (wanted["/BackupPolicy/Status"], wanted["/ThroughputMode"]) == ("DISABLED", "bursting")
         assert wanted["/LifecyclePolicies"][0] == {"TransitionToIA": "AFTER_7_DAYS"}
-        probes.heal(efs, "AWS::EFS::FileSystem", file_system, ["/BackupPolicy/Status", "/ThroughputMode"], asked)
+        probes.heal(client, "AWS::EFS::FileSystem", file_system, ["/BackupPolicy/Status", "/ThroughputMode"], asked)
         assert (kept["Status"], kept["ThroughputMode"]) == ("DISABLED", "bursting")
 
     def test_endpoint(self, client):
@@ -496,14 +516,78 @@ class TestProbes:
             )["VpcEndpoint"]["VpcEndpointId"]
             for kind, service in (("Gateway", "s3"), ("Interface", "ecs"))
         }
-        assert probes.read_endpoint(ec2, endpoints["Gateway"]) == probes.EXPECTED["AWS::EC2::VPCEndpoint"]
-        assert probes.read_endpoint(ec2, endpoints["Interface"]) == {"/PrivateDnsEnabled": False}
-        assert probes.read_endpoint(ec2, "vpce-0123456789abcdef0") is None
+        assert probes.read_endpoint(client, endpoints["Gateway"]) == probes.EXPECTED["AWS::EC2::VPCEndpoint"]
+        assert probes.read_endpoint(client, endpoints["Interface"]) == {"/PrivateDnsEnabled": False}
+        assert probes.read_endpoint(client, "vpce-0123456789abcdef0") is None
+
+    def test_draining_hook(self, client, recorder, aws_error, monkeypatch):
+        """ECS as its developer guide has it: an update takes a while, and the hook comes with the setting, not with the look."""
+        monkeypatch.setattr(managed_draining, "DELAY", 0.01)
+        ecs = Draining(aws_error)
+        for operation in ("DescribeCapacityProviders", "UpdateCapacityProvider"):
+            recorder.answer("ecs", operation, getattr(ecs, operation))
+        recorder.answer("autoscaling", "DescribeLifecycleHooks", ecs.DescribeLifecycleHooks)
+        expected, path = probes.EXPECTED[managed_draining.KIND], managed_draining.HOOK_PATH
+        assert managed_draining.read(client, "gpu") == expected == {path: HOOK}
+        ecs.hook = False
+        assert managed_draining.read(client, "gpu") == {path: None}
+        probes.heal(client, managed_draining.KIND, "gpu", [path], {})
+        assert ecs.settings == ["DISABLED", "ENABLED"]
+        assert managed_draining.read(client, "gpu") == expected
+        # Without draining no hook is missing, nor on a group that is gone; a provider that is gone is no provider without a hook.
+        ecs.hook, ecs.draining = False, "DISABLED"
+        assert managed_draining.read(client, "gpu") == expected
+        ecs.draining, ecs.group = "ENABLED", False
+        assert managed_draining.read(client, "gpu") == expected
+        assert managed_draining.read(client, "other") is None
+
+    @pytest.mark.parametrize("ending", ["UPDATE_FAILED", "UPDATE_IN_PROGRESS"])
+    def test_draining_that_cannot_be_set(self, client, recorder, aws_error, monkeypatch, ending):
+        monkeypatch.setattr(managed_draining, "DELAY", 0.01)
+        monkeypatch.setattr(managed_draining, "UPDATE_SECONDS", 0.05)
+        ecs = Draining(aws_error, ending)
+        recorder.answer("ecs", "DescribeCapacityProviders", ecs.DescribeCapacityProviders)
+        recorder.answer("ecs", "UpdateCapacityProvider", ecs.UpdateCapacityProvider)
+        with pytest.raises(EtherealSpotError, match="gpu: managed draining could not be DISABLED: "):
+            probes.heal(client, managed_draining.KIND, "gpu", [managed_draining.HOOK_PATH], {})
+        assert ecs.settings == ["DISABLED"]
 
     def test_other_errors_are_not_absence(self, client, recorder, aws_error):
         recorder.answer("kms", "GetKeyRotationStatus", aws_error("AccessDeniedException"))
         with pytest.raises(AwsError, match="AccessDeniedException"):
-            probes.read_key(client("kms"), "key")
+            probes.read_key(client, "key")
+
+
+class Draining:
+    """A capacity provider, its group's hook, and updates that end after one look."""
+
+    def __init__(self, aws_error, ending="UPDATE_COMPLETE"):
+        self.error, self.ending = aws_error, ending
+        self.draining, self.status, self.hook, self.group = "ENABLED", "CREATE_COMPLETE", True, True
+        self.settings = []
+
+    def DescribeCapacityProviders(self, params, region):
+        if params["capacityProviders"] != ["gpu"]:
+            return {"capacityProviders": [], "failures": [{"arn": "x", "reason": "MISSING"}]}
+        arn = "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:autoScalingGroupName/gpu"
+        group = {"autoScalingGroupArn": arn, "managedDraining": self.draining}
+        found = {"name": "gpu", "status": "ACTIVE", "updateStatus": self.status, "autoScalingGroupProvider": group}
+        if self.status == "UPDATE_IN_PROGRESS":
+            self.status = self.ending
+            self.hook = self.draining == "ENABLED"
+        return {"capacityProviders": [found]}
+
+    def UpdateCapacityProvider(self, params, region):
+        self.draining = params["autoScalingGroupProvider"]["managedDraining"]
+        self.settings.append(self.draining)
+        self.status = "UPDATE_IN_PROGRESS"
+        return {}
+
+    def DescribeLifecycleHooks(self, params, region):
+        assert params == {"AutoScalingGroupName": "gpu", "LifecycleHookNames": [HOOK]}
+        if not self.group:
+            raise self.error("ValidationError", "AutoScalingGroup name not found - null")
+        return {"LifecycleHooks": [{"LifecycleHookName": HOOK}] if self.hook else []}
 
 
 FILE_SYSTEM = {
