@@ -16,6 +16,7 @@ from deployment import Account
 from deployment import Draining
 
 REGION = "eu-west-1"
+ELSEWHERE = "eu-central-1"
 NAME = "ethereal-solo"
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:alerts"
 
@@ -96,6 +97,13 @@ def first(life):
     return made
 
 
+@pytest.fixture(scope="module")
+def copy():
+    """The options of a copy of the files, and a key for it."""
+    key = f"arn:aws:kms:{ELSEWHERE}:123456789012:key/11111111-2222-3333-4444-555555555555"
+    return {"worker_files_replica_region": ELSEWHERE, "worker_files_replica_kms_key_arn": key}
+
+
 @pytest.mark.parametrize(
     "changes", [{"worker_prefix": "aws"}, {"worker_place": "a/../b"}, {"worker_tags": {"aws:team": "ml"}}]
 )
@@ -110,6 +118,7 @@ def test_what_no_type_can_say_is_told_at_once_and_changes_nothing(life):
         "worker_subnet_ids": [],
         "worker_files_provisioned_mibps": 8,
         "worker_files_replica_region": REGION,
+        "worker_files_replica_kms_key_arn": f"arn:aws:kms:{ELSEWHERE}:123456789012:alias/copies",
         "worker_container_image": "",
         "worker_container_command": ["a\nb"],
         "worker_container_environment": {"TOKEN": "{{ '{{' }}resolve:ssm:token}}"},
@@ -175,8 +184,9 @@ def test_a_copy_that_fails_changes_nothing_of_the_workload(account, life, first)
     account.aws.control("PUT", "market", {"runs": None})
 
 
-def test_a_change_is_predicted_and_made(account, life, first):
+def test_a_change_is_predicted_and_made(account, life, first, copy):
     changes = {
+        **copy,
         "worker_container_image": f"123456789012.dkr.ecr.{REGION}.amazonaws.com/serve:2",
         "worker_max_size": 3,
         "worker_log_retention_days": 90,
@@ -192,6 +202,22 @@ def test_a_change_is_predicted_and_made(account, life, first):
     assert _fills(account) == {"/models/llama-3": [0], "/models/zephyr": [0]}
     again = life(**changes)
     assert (again.changed, again.mutating) == ({"localhost": 0}, [])
+    # The copy keeps its key: EFS cannot change it.
+    other = {"worker_files_replica_kms_key_arn": copy["worker_files_replica_kms_key_arn"].replace("1111", "2222")}
+    refused = life(**changes | other, succeed=False)
+    assert "worker_files_replica_kms_key_arn: 'arn:aws:kms:" in " ".join(refused.output.split())
+    assert refused.mutating == []
+
+
+def test_the_copy_has_its_key_and_outlives_the_replication(account, life, first, copy):
+    """Without the options, below and when everything is removed, it stays in its region and is its owner's to delete."""
+    efs = account.client("efs", ELSEWHERE)
+    (found,) = efs.describe_file_systems()["FileSystems"]
+    assert found["KmsKeyId"] == copy["worker_files_replica_kms_key_arn"]
+    life()
+    (left,) = efs.describe_file_systems()["FileSystems"]
+    assert left["FileSystemProtection"]["ReplicationOverwriteProtection"] == "ENABLED"
+    efs.delete_file_system(FileSystemId=left["FileSystemId"])
 
 
 def test_drift_is_healed_when_asked(account, life, first):

@@ -80,7 +80,8 @@ def test_the_copy_is_read_only_until_the_replication_ends(stacks: Stacks, sandbo
     assert protection(there, copy) == "ENABLED"
 
 
-def test_a_place_declares_its_files(stacks: Stacks) -> None:
+def test_a_place_declares_its_files(stacks: Stacks, sandbox: Sandbox) -> None:
+    key = sandbox.client("kms", "eu-central-1").create_key()["KeyMetadata"]
     body = (ROOT / "roles/worker/files/region.template").read_text()
     asked = {
         "FilesThroughput": "provisioned",
@@ -88,6 +89,7 @@ def test_a_place_declares_its_files(stacks: Stacks) -> None:
         "FilesInfrequentAfter": "AFTER_7_DAYS",
         "FilesBackup": "DISABLED",
         "FilesReplicaRegion": "eu-central-1",
+        "FilesReplicaKey": key["Arn"],
     }
     place = {"Prefix": "llm", "Place": "ireland", "FlowLogs": "false"}
     stack = stacks.create("place", body, {**place, **asked})
@@ -99,7 +101,10 @@ def test_a_place_declares_its_files(stacks: Stacks) -> None:
     assert efs.describe_backup_policy(FileSystemId=files)["BackupPolicy"]["Status"] in ("DISABLED", "DISABLING")
     tiers = [{"TransitionToIA": "AFTER_7_DAYS"}, {"TransitionToPrimaryStorageClass": "AFTER_1_ACCESS"}]
     assert lifecycle(efs, files) == tiers
-    assert destination(efs, files)["Region"] == "eu-central-1"
+    copy = destination(efs, files)
+    assert copy["Region"] == "eu-central-1"
+    there = sandbox.client("efs", "eu-central-1").describe_file_systems(FileSystemId=copy["FileSystemId"])
+    assert there["FileSystems"][0]["KmsKeyId"] == key["Arn"]
     stack = stacks.update("place", body, {**place, "FilesInfrequentAfter": ""})
     assert stack["StackStatus"] == "UPDATE_COMPLETE", stack
     (found,) = efs.describe_file_systems(FileSystemId=files)["FileSystems"]

@@ -158,8 +158,10 @@ def check_vpc_cidr(value: Any, option: str = "vpc_cidr") -> str:
     return str(network)
 
 
-def check_kms_key_arn(value: Any, option: str = "kms_key_arn", region: str | None = None) -> str:
-    """A key's ARN or that of an alias, in the region where the volumes are, if that is given."""
+def check_kms_key_arn(
+    value: Any, option: str = "kms_key_arn", region: str | None = None, what: str = "the volumes are"
+) -> str:
+    """A key's ARN or that of an alias, in the region where what it encrypts is, if that is given."""
     match = KMS_KEY_ARN.fullmatch(value) if isinstance(value, str) else None
     if not match:
         rule = (
@@ -169,7 +171,7 @@ def check_kms_key_arn(value: Any, option: str = "kms_key_arn", region: str | Non
     if region is not None:
         check_partition(match["partition"], value, option, region)
         if match["region"] != region:
-            raise InputError(option, value, f"is in {match['region']}, the volumes are in {region}")
+            raise InputError(option, value, f"is in {match['region']}, {what} in {region}")
     return value
 
 

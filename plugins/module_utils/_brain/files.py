@@ -11,6 +11,7 @@ from datetime import UTC
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_integer
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.checks import check_kms_key_arn
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import partition_of
 
@@ -46,6 +47,13 @@ def check_replica(replica: str, region: str, option: str) -> None:
         raise InputError(option, replica, "is the place's own region, the copy is for another")
     if partition_of(replica) != partition_of(region):
         raise InputError(option, replica, f"is in another partition than {region}")
+
+
+def check_replica_key(key: str, replica: str | None, option: str, region_option: str) -> None:
+    """The copy's key is one of the copy's region."""
+    if replica is None:
+        raise InputError(option, key, f"needs {region_option}, whose copy it encrypts")
+    check_kms_key_arn(key, option, replica, "the copy is")
 
 
 def replication_view(configuration: dict[str, Any], file_system: str) -> dict[str, Any] | None:

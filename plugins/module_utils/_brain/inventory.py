@@ -185,8 +185,12 @@ def _check_files(place: str, values: Mapping[str, Any], given: Mapping[str, Any]
     ):
         mode, mibps = _value(values, "spot_files_throughput_mode"), _value(values, "spot_files_provisioned_mibps")
         files.check_throughput(mode, mibps, "spot_files_provisioned_mibps")
-    if "spot_files_replica_region" in values:
-        files.check_replica(values["spot_files_replica_region"], region_of(place, values), "spot_files_replica_region")
+    replica = values.get("spot_files_replica_region")
+    if replica is not None:
+        files.check_replica(replica, region_of(place, values), "spot_files_replica_region")
+    key = values.get("spot_files_replica_kms_key_arn")
+    if key is not None and (replica is not None or given.get("spot_files_replica_region") is None):
+        files.check_replica_key(key, replica, "spot_files_replica_kms_key_arn", "spot_files_replica_region")
 
 
 PLACE_RULES = (

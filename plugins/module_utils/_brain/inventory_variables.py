@@ -128,6 +128,7 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_files_infrequent_after_days": Variable("int", 30, files.check_infrequent_after),
     "spot_files_backup": Variable("bool", True, checks.check_boolean),
     "spot_files_replica_region": Variable("str", None, check_region),
+    "spot_files_replica_kms_key_arn": Variable("str", None, checks.check_kms_key_arn),
     "spot_models": Variable("dict", {}, models.check_models),
     "spot_models_image": Variable("str", None, checks.check_container_image),
     "spot_models_command": Variable(

@@ -75,3 +75,17 @@ def test_the_copy_lies_elsewhere() -> None:
     files.check_replica("eu-central-1", "eu-west-1", "replica")
     with pytest.raises(InputError, match="own region"):
         files.check_replica("eu-west-1", "eu-west-1", "replica")
+
+
+@pytest.mark.parametrize(
+    ("key", "replica", "rule"),
+    [
+        ("arn:aws:kms:eu-central-1:123456789012:alias/a", None, "needs region, whose copy it encrypts"),
+        ("arn:aws:kms:eu-west-1:123456789012:alias/a", "eu-central-1", "is in eu-west-1, the copy is in eu-central-1"),
+        ("arn:aws-cn:kms:eu-central-1:123456789012:alias/a", "eu-central-1", "partition"),
+    ],
+)
+def test_the_copys_key_lies_where_the_copy_is(key: str, replica: str | None, rule: str) -> None:
+    files.check_replica_key("arn:aws:kms:eu-central-1:123456789012:alias/a", "eu-central-1", "key", "region")
+    with pytest.raises(InputError, match=rule):
+        files.check_replica_key(key, replica, "key", "region")

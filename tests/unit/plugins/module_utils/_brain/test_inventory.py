@@ -69,6 +69,7 @@ COMPLETE = {
     "spot_files_infrequent_after_days": 7,
     "spot_files_backup": False,
     "spot_files_replica_region": "eu-central-1",
+    "spot_files_replica_kms_key_arn": "arn:aws:kms:eu-central-1:123456789012:alias/copies",
     "spot_models": {"llama-3": "s3://models/llama-3/1"},
     "spot_models_image": "public.ecr.aws/aws-cli/aws-cli:2.31.0",
     "spot_models_command": ["s3", "cp", "--recursive", "{source}", "{path}"],
@@ -76,6 +77,7 @@ COMPLETE = {
     "spot_models_read_only": False,
     "spot_container_pull": "prefer-cached",
 }
+COPY_KEY = COMPLETE["spot_files_replica_kms_key_arn"]
 
 
 def errors(workers, *hub):
@@ -219,6 +221,18 @@ def test_the_playbooks_read_known_variables_with_the_same_defaults():
         (
             {"spot_files_replica_region": "cn-north-1"},
             "spot_files_replica_region: 'cn-north-1' is in another partition",
+        ),
+        (
+            {"spot_files_replica_kms_key_arn": COPY_KEY},
+            f"spot_files_replica_kms_key_arn: '{COPY_KEY}' needs spot_files_replica_region",
+        ),
+        (
+            {"spot_files_replica_kms_key_arn": COPY_KEY, "spot_files_replica_region": "eu-north-1"},
+            "is in eu-central-1, the copy is in eu-north-1",
+        ),
+        (
+            {"spot_files_replica_kms_key_arn": "alias/copies", "spot_files_replica_region": "eu-central-1"},
+            "spot_files_replica_kms_key_arn: 'alias/copies' must be the ARN of a key or an alias",
         ),
         ({"spot_patch_concurrency": "0%"}, "spot_patch_concurrency: '0%' must be a whole number of at least 1"),
         ({"spot_patch_concurrency": 0}, "spot_patch_concurrency: 0 must be a whole number of at least 1"),
