@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import files
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import image_cache
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import patching
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.fleet_hooks import check_topic
@@ -79,7 +80,7 @@ def validate(
                 values[name] = VARIABLES[name].check(value, name)
             except InputError as error:
                 errors.append(Finding(place, error.message))
-        for rule in PLACE_RULES:
+        for rule in (*PLACE_RULES, *(WORKER_RULES if place in workers else ())):
             try:
                 rule(place, values, variables)
             except InputError as error:
@@ -147,11 +148,23 @@ def _check_network(place: str, values: Mapping[str, Any], given: Mapping[str, An
 
 
 def _check_image(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    if values.get("spot_place_state") == "absent":
+        return
+    through, secret = values.get("spot_container_pull_through"), values.get("spot_container_registry_secret_arn")
+    if secret and not through:
+        raise InputError("spot_container_registry_secret_arn", secret, "needs spot_container_pull_through")
+    region = region_of(place, values)
     # What subnets of the user reach is not known, and a NAT gateway reaches every registry.
     private = not given.get("spot_subnet_ids") and _value(values, "spot_nat") == "none"
     for name in ("spot_container_image", "spot_models_image"):
-        if name in values and private and values.get("spot_place_state") != "absent":
-            check_reachable(values[name], region_of(place, values), name)
+        if name not in values:
+            continue
+        if through and name == "spot_container_image":
+            space = image_cache.namespace(_value(values, "spot_prefix"), place)
+            options = (name, "spot_container_registry_secret_arn")
+            image_cache.pull_through(values[name], region, space, secret, options)
+        elif private:
+            check_reachable(values[name], region, name)
 
 
 def _check_models(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -198,13 +211,14 @@ PLACE_RULES = (
     _check_region_of_name,
     _check_volume,
     _check_network,
-    _check_image,
     _check_models,
     _check_role,
     _check_topic,
     _check_patching,
     _check_files,
 )
+# A hub runs no containers.
+WORKER_RULES = (_check_image,)
 
 
 def _check_owner(values: Mapping[str, Any], has_hub: bool) -> None:

@@ -20,6 +20,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.endpoints imp
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.ceiling import ceiling
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.estimate.prices import check_unit_prices
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.image_cache import check_secret_arn
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.money import money
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.names import check_prefix
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import NAT
@@ -137,5 +138,7 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_models_kms_key_arn": Variable("str", None, models.check_key),
     "spot_models_read_only": Variable("bool", None, checks.check_boolean),
     "spot_container_pull": Variable("str", "once", one_of("default", "always", "once", "prefer-cached")),
+    "spot_container_pull_through": Variable("bool", False, checks.check_boolean),
+    "spot_container_registry_secret_arn": Variable("str", None, check_secret_arn),
     "spot_container_environment": Variable("dict", {}, checks.check_environment),
 }

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import itertools
-import re
 from collections.abc import Mapping
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.image_cache import in_ecr_of
 
 # NAT gateways of a network: none, one for all zones, or one in each.
 NAT = ("none", "one", "per_zone")
@@ -68,9 +68,10 @@ def check_reachable(image: str, region: str, option: str) -> None:
     That holds for pull-through caches too, which have the address of a registry (Amazon ECR user guide, "Amazon ECR interface VPC
     endpoints").
     """
-    if not re.match(rf"[0-9]{{12}}\.dkr\.ecr\.{re.escape(region)}\.[a-z.]+/", image):
+    if not in_ecr_of(image, region):
+        through = "set spot_container_pull_through, " if option == "spot_container_image" else ""
         rule = (
-            f"is not in ECR of {region}, and the place's nodes reach nothing else: push it to a repository there, pull it through a "
-            "cache there, take spot_nat, or bring spot_subnet_ids with a way to it"
+            f"is not in ECR of {region}, and the place's nodes reach nothing else: push it to a repository there, {through}"
+            "take spot_nat, or bring spot_subnet_ids with a way to it"
         )
         raise InputError(option, image, rule)

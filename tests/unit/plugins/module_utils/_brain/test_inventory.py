@@ -19,6 +19,7 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks impo
 
 ROOT = Path(__file__).parents[5]
 HUB = {"us-east-1": {}}
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ecr-pullthroughcache/hub"
 COMPLETE = {
     "spot_prefix": "gpu-farm",
     "spot_region": "eu-west-1",
@@ -76,6 +77,8 @@ COMPLETE = {
     "spot_models_kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "spot_models_read_only": False,
     "spot_container_pull": "prefer-cached",
+    "spot_container_pull_through": True,
+    "spot_container_registry_secret_arn": f"{SECRET}-AbCdEf",
 }
 COPY_KEY = COMPLETE["spot_files_replica_kms_key_arn"]
 
@@ -382,7 +385,7 @@ def test_an_image_that_private_nodes_cannot_pull():
     image = {"spot_container_image": "nginx:1"}
     assert errors({"eu-west-1": image}) == [
         "eu-west-1: spot_container_image: 'nginx:1' is not in ECR of eu-west-1, and the place's nodes reach nothing else: push it to a "
-        "repository there, pull it through a cache there, take spot_nat, or bring spot_subnet_ids with a way to it"
+        "repository there, set spot_container_pull_through, take spot_nat, or bring spot_subnet_ids with a way to it"
     ]
     assert errors({"eu-west-1": {**image, "spot_nat": "none"}}) == errors({"eu-west-1": image})
     assert errors({"eu-west-1": {**image, "spot_nat": "one"}}) == []
@@ -391,6 +394,58 @@ def test_an_image_that_private_nodes_cannot_pull():
     assert errors({"eu-west-1": {**image, **own}}) == []
     assert errors({"eu-west-1": {"spot_container_image": ""}}) == [
         "eu-west-1: spot_container_image: '' must be an image's reference: REPOSITORY:TAG or REPOSITORY@sha256:DIGEST"
+    ]
+
+
+def test_a_hub_runs_no_containers():
+    image = {"spot_container_image": "registry.example.com/a:1"}
+    assert errors({"eu-west-1": {}}, {"us-east-1": image}) == []
+    assert len(errors({"us-east-1": image}, {"us-east-1": image})) == 1
+
+
+@pytest.mark.parametrize("image", ["quay.io/a/b:1", "123456789012.dkr.ecr.us-east-1.amazonaws.com/a:1"])
+def test_an_image_that_private_nodes_pull_through(image):
+    assert errors({"eu-west-1": {"spot_container_image": image, "spot_container_pull_through": True}}) == []
+    assert len(errors({"eu-west-1": {"spot_container_image": image, "spot_container_pull_through": False}})) == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        (
+            {"spot_container_image": "registry.example.com/a:1"},
+            "spot_container_image: 'registry.example.com/a:1' cannot be pulled through ECR, which does so from",
+        ),
+        # What a NAT gateway would reach is no rule's either.
+        ({"spot_container_image": "registry.example.com/a:1", "spot_nat": "one"}, "cannot be pulled through ECR"),
+        ({"spot_container_image": "nginx:1"}, "spot_container_registry_secret_arn: None must be given for docker.io"),
+        (
+            {"spot_container_image": "quay.io/a:1", "spot_container_registry_secret_arn": f"{SECRET}-AbCdEf"},
+            "ECR takes no credentials for quay.io",
+        ),
+        (
+            {
+                "spot_container_image": "nginx:1",
+                "spot_container_registry_secret_arn": f"{SECRET}-AbCdEf".replace("eu-west-1", "us-west-2"),
+            },
+            "is in us-west-2, the fleet is in eu-west-1",
+        ),
+        ({"spot_container_registry_secret_arn": "hub"}, "must be the ARN of a secret in Secrets Manager"),
+    ],
+)
+def test_what_no_rule_can_serve_is_refused(variables, message):
+    found = errors({"eu-west-1": {"spot_container_pull_through": True, **variables}})
+    assert len(found) == 1
+    assert message in found[0]
+    assert errors({"eu-west-1": {**variables, "spot_container_pull_through": True, "spot_place_state": "absent"}}) == (
+        found if "must be the ARN" in message else []
+    )
+
+
+def test_credentials_without_a_rule():
+    secret = {"spot_container_registry_secret_arn": f"{SECRET}-AbCdEf"}
+    assert errors({"eu-west-1": secret}) == [
+        f"eu-west-1: spot_container_registry_secret_arn: '{SECRET}-AbCdEf' needs spot_container_pull_through"
     ]
 
 

@@ -74,5 +74,5 @@ def test_ecr_of_the_region_is_reached(image):
     ],
 )
 def test_nothing_else_is(image):
-    with pytest.raises(InputError, match=r"is not in ECR of us-west-2.*push it.*cache.*spot_subnet_ids"):
+    with pytest.raises(InputError, match=r"is not in ECR of us-west-2.*push it.*spot_nat.*spot_subnet_ids"):
         check_reachable(image, "us-west-2", "image")
