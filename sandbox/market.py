@@ -14,7 +14,8 @@ numbers and kept as Decimal.
     quotas: {code: vCPUs, region: {code: vCPUs}}
     opt_in: {region: whether the account has enabled it}
     runs: {family of task definitions, * for any part: {seconds, exit_code} after which a task that is run ends, or "forever"}
-    score_configuration_budget, price_page_size, boot_seconds, task_seconds, group_wait_scale: numbers
+    registries: {address: {repository: [tags]}}; a registry that is named has only what it names
+    score_configuration_budget, price_page_size, boot_seconds, task_seconds, import_seconds, group_wait_scale: numbers
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ _RUNS = {"*-fill": {"seconds": Decimal("0.2"), "exit_code": 0}}
 DEFAULTS: dict[str, Any] = {
     "boot_seconds": Decimal("0.3"),
     "task_seconds": Decimal("0.2"),
+    "import_seconds": Decimal("0.2"),
     "group_wait_scale": Decimal(1),
     "score_configuration_budget": 50,
     "price_page_size": 1000,
@@ -80,6 +82,7 @@ _SECTIONS = (
     "quotas",
     "opt_in",
     "runs",
+    "registries",
 )
 _KEYS = (*_SECTIONS, *DEFAULTS)
 
@@ -201,6 +204,10 @@ class Market:
         return float(self.setting("task_seconds"))
 
     @property
+    def import_seconds(self) -> float:
+        return float(self.setting("import_seconds"))
+
+    @property
     def group_wait_scale(self) -> float:
         """What the waits of Auto Scaling are multiplied by."""
         return float(self.setting("group_wait_scale"))
@@ -285,6 +292,11 @@ class Market:
         found = said.get(family) or next((end for name, end in said.items() if fnmatchcase(family, name)), FOREVER)
         return None if found == FOREVER else (float(found["seconds"]), found["exit_code"])
 
+    def has_image(self, registry: str, repository: str, tag: str) -> bool:
+        """Whether a registry outside of AWS has an image."""
+        known = self._document.get("registries", {}).get(registry)
+        return known is None or tag in known.get(repository, ())
+
     def _capacity(self, place: str, instance_type: str, market: MarketKind) -> int:
         section = self._document.get("capacity" if market == "spot" else "on_demand_capacity", {})
         types = section.get(place, {})
@@ -365,7 +377,7 @@ def _checked(document: dict[str, Any]) -> dict[str, Any]:
     for section in _SECTIONS:
         if section in document:
             result[section] = _CHECKS[section](section, _object(section, document[section]))
-    for key in ("boot_seconds", "task_seconds", "group_wait_scale"):
+    for key in ("boot_seconds", "task_seconds", "import_seconds", "group_wait_scale"):
         if key in document:
             result[key] = _decimal(key, document[key])
     for key, least in (("score_configuration_budget", 0), ("price_page_size", 1)):
@@ -434,6 +446,14 @@ def _opt_in(path: str, section: dict[str, Any]) -> dict[str, bool]:
     return section
 
 
+def _registries(path: str, section: dict[str, Any]) -> dict[str, Any]:
+    for address, repositories in section.items():
+        for name, tags in _object(f"{path}.{address}", repositories).items():
+            if not isinstance(tags, (list, tuple)) or not all(isinstance(tag, str) for tag in tags):
+                raise MarketError(f"{path}.{address}.{name}: must be a list of tags")
+    return section
+
+
 def _on_demand(path: str, section: dict[str, Any]) -> dict[str, Any]:
     for region in section:
         _matches(path, region, _REGION, "a region name")
@@ -488,6 +508,7 @@ _CHECKS = {
     "quotas": _quotas,
     "opt_in": _opt_in,
     "runs": _runs,
+    "registries": _registries,
 }
 
 

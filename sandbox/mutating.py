@@ -59,6 +59,9 @@ READS = {
     },
 }
 
+# Changes by a read's name: an image that is read through a rule is imported.
+CHANGES = {"ecr": {"BatchGetImage"}}
+
 # Change sets are how check mode asks CloudFormation: they change nothing but themselves, and are marked so that a test can except them.
 CHANGE_SETS = {"CreateChangeSet", "DeleteChangeSet"}
 
@@ -67,7 +70,7 @@ def is_mutating(service: str, action: str, dry_run: bool = False) -> bool:
     """Whether a call changes something; `service` is the name in the credential scope. A dry run changes nothing."""
     if dry_run or action in READS.get(service, ()):
         return False
-    return not action.startswith(READ_VERBS)
+    return action in CHANGES.get(service, ()) or not action.startswith(READ_VERBS)
 
 
 def is_change_set(service: str, action: str) -> bool:

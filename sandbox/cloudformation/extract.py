@@ -36,6 +36,7 @@ KINDS = {
         "VPCEndpoint",
         "VPCGatewayAttachment",
     ),
+    "ECR": ("PullThroughCacheRule", "RepositoryCreationTemplate"),
     "ECS": ("CapacityProvider", "Cluster", "ClusterCapacityProviderAssociations", "Service", "TaskDefinition"),
     "EFS": ("AccessPoint", "FileSystem", "MountTarget"),
     "Events": ("EventBus", "EventBusPolicy", "Rule"),

@@ -33,6 +33,9 @@ PASSED_ROLES: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
     ("cloudformation", "UpdateStack"): (("RoleARN", "cloudformation"),),
     ("cloudformation", "DeleteStack"): (("RoleARN", "cloudformation"),),
     ("cloudformation", "CreateChangeSet"): (("RoleARN", "cloudformation"),),
+    ("ecr", "CreatePullThroughCacheRule"): (("customRoleArn", "ecr"),),
+    ("ecr", "CreateRepositoryCreationTemplate"): (("customRoleArn", "ecr"),),
+    ("ecr", "UpdateRepositoryCreationTemplate"): (("customRoleArn", "ecr"),),
     ("ec2", "CreateFlowLogs"): (("DeliverLogsPermissionArn", "vpc-flow-logs"),),
     ("ecs", "RegisterTaskDefinition"): (("taskRoleArn", "ecs-tasks"), ("executionRoleArn", "ecs-tasks")),
     ("ecs", "RunTask"): (("overrides.taskRoleArn", "ecs-tasks"), ("overrides.executionRoleArn", "ecs-tasks")),
@@ -115,6 +118,8 @@ def _needed(call: Call) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield own, resource, _tag_context(specifications)
     if call.action not in ("CreateTags", "DeleteTags"):
         yield from _tagging(call, call.action, specifications)
+    if own == "ecr:CreateRepository":
+        yield from _repository(parameters)
     for path, service in PASSED_ROLES.get((call.service, call.action), ()):
         for role in _values(parameters, path):
             yield pass_role(role, service)
@@ -146,6 +151,16 @@ def _tagging(
         kind = specification.get("ResourceType", "*")
         resource = f"arn:aws:ec2:{call.region}:{responses.get_account_id()}:{kind}/*"
         yield "ec2:CreateTags", resource, {**_tag_context([specification]), "ec2:createaction": action}
+
+
+def _repository(parameters: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Tags and a customer's key need rights of their own (Amazon ECR user guide, "Create a custom policy for ... creation templates")."""
+    if parameters.get("tags"):
+        yield "ecr:TagResource", (resources.of("ecr", "CreateRepository", parameters) or ["*"])[0], {}
+    key = (parameters.get("encryptionConfiguration") or {}).get("kmsKey")
+    if key:
+        yield "kms:CreateGrant", key, {}
+        yield "kms:DescribeKey", key, {}
 
 
 def _tag_specifications(parameters: dict[str, Any]) -> list[dict[str, Any]]:

@@ -359,10 +359,21 @@ def _servicequotas(action: str, parameters: dict[str, Any]) -> list[str] | None:
     return [f"{_own('servicequotas')}:{parameters.get('ServiceCode')}/{parameters['QuotaCode']}"]
 
 
+def _ecr(action: str, parameters: dict[str, Any]) -> list[str] | None:
+    """Repositories are resources, rules and creation templates are none (service authorization reference of Amazon ECR)."""
+    if action == "GetAuthorizationToken" or "PullThroughCacheRule" in action or "CreationTemplate" in action:
+        return ["*"]
+    if parameters.get("resourceArn"):
+        return [parameters["resourceArn"]]
+    names = _many(parameters.get("repositoryNames")) or _many(parameters.get("repositoryName")) or ["*"]
+    return [f"{_own('ecr')}:repository/{name}" for name in names]
+
+
 _READERS = {
     "ec2": _ec2,
     "autoscaling": _autoscaling,
     "dynamodb": _dynamodb,
+    "ecr": _ecr,
     "ecs": _ecs,
     "events": _events,
     "monitoring": _monitoring,

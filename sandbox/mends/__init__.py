@@ -10,6 +10,7 @@ from sandbox.context import Context
 from sandbox.mends import account
 from sandbox.mends import associations
 from sandbox.mends import backup
+from sandbox.mends import ecr
 from sandbox.mends import efs
 from sandbox.mends import eventbridge
 from sandbox.mends import iam
@@ -28,6 +29,7 @@ _SERVICES = (
     associations,
     efs,
     backup,
+    ecr,
     eventbridge,
     lambdas,
     stepfunctions,
@@ -49,3 +51,4 @@ def install(context: Context) -> None:
 def reset(context: Context) -> None:
     """Let the services of ours that hold something forget it; ministack empties its own."""
     associations.reset(context)
+    ecr.reset(context)

@@ -19,7 +19,7 @@ cloudformation ListStacks, dynamodb Query, dynamodb Scan, dynamodb GetItem, dyna
 kms Decrypt, kms GenerateDataKey, kms Verify, sts AssumeRole, sts GetCallerIdentity, logs FilterLogEvents, logs StartQuery,
 iam SimulatePrincipalPolicy, iam GenerateServiceLastAccessedDetails, s3 HeadObject, s3 ListObjectsV2, s3 GetObject, events TestEventPattern,
 states ValidateStateMachineDefinition, states TestState, servicequotas GetServiceQuota, tagging GetResources, ssm GetParametersByPath,
-ecr BatchGetImage, ecr BatchCheckLayerAvailability
+ecr DescribeImages, ecr BatchCheckLayerAvailability
 """
 
 WRITES = """
@@ -28,7 +28,8 @@ autoscaling SetDesiredCapacity, autoscaling StartInstanceRefresh, autoscaling Te
 ecs RegisterTaskDefinition, ecs PutClusterCapacityProviders, dynamodb PutItem, dynamodb TransactWriteItems, dynamodb BatchWriteItem,
 dynamodb ExecuteStatement, kms CreateGrant, kms EnableKeyRotation, sqs ReceiveMessage, sqs SendMessage, sns Publish, lambda Invoke,
 states StartExecution, states SendTaskSuccess, events PutEvents, ssm SendCommand, acm-pca IssueCertificate, ses VerifyEmailIdentity,
-cloudformation CreateChangeSet, cloudformation ExecuteChangeSet, cloudformation CancelUpdateStack, tagging TagResources, none Whatever
+cloudformation CreateChangeSet, cloudformation ExecuteChangeSet, cloudformation CancelUpdateStack, tagging TagResources, none Whatever,
+ecr BatchGetImage
 """
 
 

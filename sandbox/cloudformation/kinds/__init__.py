@@ -14,6 +14,7 @@ from sandbox.cloudformation.kinds import ec2_keys
 from sandbox.cloudformation.kinds import ec2_network
 from sandbox.cloudformation.kinds import ec2_security
 from sandbox.cloudformation.kinds import ec2_traffic
+from sandbox.cloudformation.kinds import ecr
 from sandbox.cloudformation.kinds import ecs
 from sandbox.cloudformation.kinds import efs
 from sandbox.cloudformation.kinds import events
@@ -32,6 +33,7 @@ _MODULES = (
     ec2_network,
     ec2_security,
     ec2_traffic,
+    ecr,
     ecs,
     efs,
     events,
