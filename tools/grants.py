@@ -24,6 +24,8 @@ IMPLIED = frozenset(
         "cloudwatch:TagResource",
         "cloudwatch:UntagResource",
         "ec2:ModifyVpcEndpoint",
+        "ecr:PutLifecyclePolicy",
+        "ecr:UpdateRepositoryCreationTemplate",
         "ecs:TagResource",
         "ecs:UntagResource",
         "ecs:UpdateClusterSettings",
@@ -45,6 +47,7 @@ IMPLIED = frozenset(
         "kms:UntagResource",
         "logs:TagResource",
         "logs:UntagResource",
+        "secretsmanager:GetSecretValue",
         "servicequotas:ListServiceQuotas",
     }
 )

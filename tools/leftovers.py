@@ -49,6 +49,11 @@ REGIONAL = {
         ("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
         ("describe_vpcs", "Vpcs", "VpcId"),
     ],
+    "ecr": [
+        ("describe_repositories", "repositories", "repositoryName"),
+        ("describe_pull_through_cache_rules", "pullThroughCacheRules", "ecrRepositoryPrefix"),
+        ("describe_repository_creation_templates", "repositoryCreationTemplates", "prefix"),
+    ],
     "ecs": [("list_clusters", "clusterArns", None), ("list_task_definitions", "taskDefinitionArns", None)],
     "efs": [
         ("describe_file_systems", "FileSystems", "FileSystemId"),

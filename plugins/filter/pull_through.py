@@ -48,11 +48,10 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - Nothing, or C(upstream) and C(url) of the registry, the C(account) whose ECR it is, or null, the rule's C(prefix), the image's
+    - Nothing, or the C(url) of the registry, the C(account) whose ECR it is, or null, the rule's C(prefix), the image's
       C(repository), C(tag) and C(digest), or null, and C(version), which follows the repository in the image's name.
   type: dict
   sample:
-    upstream: quay
     url: quay.io
     account: null
     prefix: gpu-us-west-2/quay

@@ -128,7 +128,7 @@ def present(module: AnsibleAWSModule, client: Any) -> dict[str, Any]:
     refused = image_cache.refusal(answer, tag, digest)
     name = f"{repository}:{tag}" + (f"@{digest}" if digest else "")
     if refused:
-        raise EtherealSpotError(f"ECR does not import {name}: {refused}", **result)
+        raise EtherealSpotError(f"ECR does not import {name}: {refused}", **{**result, "changed": False})
     timeout = module.params["wait_timeout"]
     found, there = poll(
         lambda: ecr.describe_image(client, repository, wanted),

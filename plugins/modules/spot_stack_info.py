@@ -62,6 +62,14 @@ options:
         type: list
         elements: str
         default: []
+      account:
+        description:
+          - The account that the stack can be made in, for a template that refers to what is in that account alone.
+          - Credentials of another one are refused, unless the stack is V(current).
+        type: str
+      account_of:
+        description: What says O(stacks[].account), for the message.
+        type: str
   drift:
     description: Whether to look for drift.
     type: bool
@@ -238,6 +246,7 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import cloudformation
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import sts
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.stack_survey import survey
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import stacks as brain
@@ -258,7 +267,15 @@ def look(module: AnsibleAWSModule) -> dict[str, Any]:
     for name, stack in stacks.items():
         if stack["verdict"] != brain.CURRENT and wanted[name]["template_body"] is not None:
             validate(clients("cloudformation"), wanted[name])
+        if stack["verdict"] != brain.CURRENT and wanted[name]["account"] is not None:
+            check_account(sts.caller_account(clients("sts")), wanted[name])
     return {"changed": False, "stacks": stacks}
+
+
+def check_account(own: str, wanted: dict[str, Any]) -> None:
+    if wanted["account"] != own:
+        option = wanted["account_of"] or f"stacks.{wanted['name']}.account"
+        raise InputError(option, wanted["account"], f"is another account than that of the credentials, {own}")
 
 
 def validate(client: Any, wanted: dict[str, Any]) -> None:
@@ -286,6 +303,8 @@ def main() -> None:
                 "parameters": {"type": "dict", "default": {}},
                 "tags": {"type": "dict", "default": {}},
                 "immutable": {"type": "list", "elements": "str", "default": []},
+                "account": {"type": "str"},
+                "account_of": {"type": "str"},
             },
         },
         "drift": {"type": "bool", "default": True},

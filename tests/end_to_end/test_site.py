@@ -329,9 +329,11 @@ def topic(account):
 
 
 def test_an_update_is_predicted_and_made_once(account, first, topic):
-    more = {"spot_sns_topic_arn": topic, "spot_patch_operation": "install"}
-    image = "123456789012.dkr.ecr.{{ spot_region | default(inventory_hostname) }}.amazonaws.com/aws-cli:2"
-    models = {"spot_models": {"llama-3": "s3://models/llama-3/1"}, "spot_models_image": image}
+    # Private nodes reach no registry but their region's ECR.
+    image = {"spot_container_image": "quay.io/org/serve:2", "spot_container_pull_through": True}
+    more = {"spot_sns_topic_arn": topic, "spot_patch_operation": "install", **image}
+    copier = "123456789012.dkr.ecr.{{ spot_region | default(inventory_hostname) }}.amazonaws.com/aws-cli:2"
+    models = {"spot_models": {"llama-3": "s3://models/llama-3/1"}, "spot_models_image": copier}
     wanted = {"spot_disk_size": 120, "spot_tags": {"owner": "research"}, **more, **models}
     update = ("-e", json.dumps(wanted))
     check = account.play("site", "--check", *update)
@@ -344,6 +346,13 @@ def test_an_update_is_predicted_and_made_once(account, first, topic):
         LaunchTemplateName=f"ethereal-{BEST}", Versions=["$Latest"]
     )["LaunchTemplateVersions"]
     assert templates[0]["LaunchTemplateData"]["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"] == 120
+    for region in (BEST, OTHER):
+        repository = f"ethereal-{region}/quay/org/serve"
+        task = account.client("ecs", region).describe_task_definition(taskDefinition=f"ethereal-{region}")
+        (container,) = task["taskDefinition"]["containerDefinitions"]
+        assert container["image"] == f"123456789012.dkr.ecr.{region}.amazonaws.com/{repository}:2"
+        cached = account.client("ecr", region).describe_images(repositoryName=repository, imageIds=[{"imageTag": "2"}])
+        assert len(cached["imageDetails"]) == 1
     assert account.play("site").changed[BEST] > 0
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import grants
 import leftovers
@@ -48,6 +49,9 @@ def variables(account):
         for number, zone in enumerate("ab")
     ]
     sns.create_topic(Name="alerts")
+    far = account.client("ecr", ELSEWHERE)
+    far.create_repository(repositoryName="serve")
+    far.put_image(repositoryName="serve", imageManifest='{"schemaVersion": 2}', imageTag="2")
     account.before.update(leftovers.listing(account.aws.url))
     return {
         "worker_prefix": "ethereal",
@@ -187,7 +191,8 @@ def test_a_copy_that_fails_changes_nothing_of_the_workload(account, life, first)
 def test_a_change_is_predicted_and_made(account, life, first, copy):
     changes = {
         **copy,
-        "worker_container_image": f"123456789012.dkr.ecr.{REGION}.amazonaws.com/serve:2",
+        "worker_container_image": f"123456789012.dkr.ecr.{ELSEWHERE}.amazonaws.com/serve:2",
+        "worker_container_pull_through": True,
         "worker_max_size": 3,
         "worker_log_retention_days": 90,
         "worker_patch_operation": "install",
@@ -198,7 +203,16 @@ def test_a_change_is_predicted_and_made(account, life, first, copy):
     assert prediction.mutating == []
     assert life(**changes).changed == prediction.changed
     task = account.client("ecs", REGION).describe_task_definition(taskDefinition=NAME)["taskDefinition"]
-    assert task["containerDefinitions"][0]["image"].endswith("serve:2")
+    image = task["containerDefinitions"][0]["image"]
+    # The image is in the region's ECR before anything can want it, in a repository under the place's key.
+    registry, _slash, name = image.removesuffix(":2").partition("/")
+    assert registry == f"123456789012.dkr.ecr.{REGION}.amazonaws.com"
+    assert re.fullmatch(rf"{NAME}/ecr[0-9a-f]{{3}}/serve", name)
+    ecr = account.client("ecr", REGION)
+    assert ecr.describe_images(repositoryName=name, imageIds=[{"imageTag": "2"}])["imageDetails"]
+    (repository,) = ecr.describe_repositories(repositoryNames=[name])["repositories"]
+    key = account.client("kms", REGION).describe_key(KeyId=f"alias/{NAME}-worker")["KeyMetadata"]["Arn"]
+    assert repository["encryptionConfiguration"] == {"encryptionType": "KMS", "kmsKey": key}
     assert _fills(account) == {"/models/llama-3": [0], "/models/zephyr": [0]}
     again = life(**changes)
     assert (again.changed, again.mutating) == ({"localhost": 0}, [])

@@ -54,7 +54,9 @@ def our_own(name: str, stacks: Stacks, known: Known) -> dict[str, Any]:
     """Parameters of a template in `data`, from the outputs of those before it."""
     if name == "region":
         network = known["network"]
-        return {"Vpc": network["Vpc"], "Subnets": network["Subnets"], "Group": network["Nodes"]}
+        secret = stacks.client("secretsmanager").create_secret(Name="ecr-pullthroughcache/audit", SecretString="{}")
+        here = {"Vpc": network["Vpc"], "Subnets": network["Subnets"], "Group": network["Nodes"]}
+        return {**here, "Secret": secret["ARN"]}
     if name == "workload":
         region = known["region"]
         names = ("Cluster", "Files", "Point", "Role", "Logs")
@@ -91,6 +93,9 @@ def region_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
         "ClientCidr": "10.0.0.0/8",
         "FlowLogs": "true",
         "TopicArn": stacks.client("sns").create_topic(Name="audit-here")["TopicArn"],
+        "CachePrefix": "audit-here/hub123",
+        "CacheUrl": "registry-1.docker.io",
+        "CacheSecretArn": stacks.client("secretsmanager").describe_secret(SecretId="ecr-pullthroughcache/audit")["ARN"],
     }
 
 
@@ -108,7 +113,9 @@ def workload_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
         },
         **{name: region[name] for name in ("ExecRoleName", "TaskLogGroup")},
         "Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/serve:1",
-        "Repository": "us-east-1:123456789012:repository/serve",
+        "CachedRepository": "audit-here/hub123/library/nginx",
+        "CachedVersion": ":1",
+        "Models": '{"llama-3": "s3://models/llama-3/1"}',
         "Command": "serve\n--port\n8000",
         "HealthCommand": "true",
         "Port": 8000,
@@ -117,10 +124,31 @@ def workload_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
     }
 
 
+def models_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
+    region = known["roles/worker/files/region.template"]
+    return {
+        "Prefix": "audit",
+        "Place": "here",
+        **{name: region[name] for name in ("FileSystemId", "AccessPointId", "TaskLogGroup")},
+        "Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/aws-cli:2",
+        "Repository": "us-east-1:123456789012:repository/aws-cli",
+        "KeyArn": "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
+    }
+
+
+# What the role puts into a template that no parameter can carry, where the template is refused without it.
+FILLED_IN = {
+    "roles/worker/files/models.template": (
+        "Statement: []",
+        'Statement: [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::models/*"}]',
+    )
+}
+
 # Parameters with which every condition of the template holds. A template that is not here fails by its name.
 PARAMETERS: dict[str, Callable[[Stacks, Known], dict[str, Any]]] = {
     "roles/network/files/network.template": network_parameters,
     "roles/worker/files/region.template": region_parameters,
+    "roles/worker/files/models.template": models_parameters,
     "roles/worker/files/workload.template": workload_parameters,
     "roles/hub/files/hub.template": lambda stacks, known: {"Prefix": "audit", "Place": "here"},
 }
@@ -158,7 +186,8 @@ def product_stacks(sandbox_process: Sandbox, own_stacks: dict[str, Made]) -> Ite
         if number == 1:
             network = known["roles/network/files/network.template"]
             stacks.client("ec2").associate_vpc_cidr_block(VpcId=network["VpcId"], CidrBlock="10.1.0.0/16")
-        made[path] = Made(stacks, f"product-{number}", (ROOT / path).read_text(), parameters(stacks, known))
+        body = (ROOT / path).read_text().replace(*FILLED_IN.get(path, ("", "")))
+        made[path] = Made(stacks, f"product-{number}", body, parameters(stacks, known))
         known[path] = stacks.outputs(f"product-{number}")
     yield made
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import kms
+from ansible_collections.ethereal.spot.plugins.module_utils._aws import sts
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import fleet_key
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import key_access
@@ -61,7 +62,7 @@ def _judge(clients: Clients, given: str, arn: str, role: str | None) -> list[str
 
 
 def _judge_unread(clients: Clients, given: str, arn: str, role: str | None) -> list[str]:
-    account = role.split(":")[4] if role else kms.caller_account(clients("sts"))
+    account = role.split(":")[4] if role else sts.caller_account(clients("sts"))
     role = role or key_access.service_role(arn, account)
     grants = _grants(clients, arn, role)
     if grants is not None and key_access.may_use(arn, None, grants, role).allowed:

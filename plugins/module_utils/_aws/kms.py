@@ -28,9 +28,3 @@ def list_grants(client: Any, arn: str, grantee: str) -> list[dict[str, Any]]:
     """A principal's grants on a key. Every encrypted volume has some, so all of them would be many."""
     pages = client.get_paginator("list_grants").paginate(KeyId=arn, GranteePrincipal=grantee)
     return pages.build_full_result()["Grants"]
-
-
-@translated("find out whose credentials these are")
-def caller_account(client: Any) -> str:
-    """The account of the caller; this needs no permission."""
-    return client.get_caller_identity()["Account"]

@@ -41,9 +41,8 @@ SECRET_ARN = re.compile(
 
 @dataclass(frozen=True)
 class Upstream:
-    """A registry that ECR pulls through: ECR's name for it, its address, the word for it in a prefix, whether it needs credentials."""
+    """A registry that ECR pulls through: its address, the word for it in a prefix, whether it needs credentials."""
 
-    name: str
     url: str
     word: str
     needs_secret: bool = False
@@ -51,12 +50,12 @@ class Upstream:
 
 # Amazon ECR user guide, "Sync an upstream registry with an Amazon ECR private registry".
 UPSTREAMS: Mapping[str, Upstream] = {
-    "public.ecr.aws": Upstream("ecr-public", "public.ecr.aws", "public"),
-    "quay.io": Upstream("quay", "quay.io", "quay"),
-    "registry.k8s.io": Upstream("k8s", "registry.k8s.io", "k8s"),
-    DOCKER_HUB: Upstream("docker-hub", "registry-1.docker.io", "hub", True),
-    "ghcr.io": Upstream("github-container-registry", "ghcr.io", "ghc", True),
-    "registry.gitlab.com": Upstream("gitlab-container-registry", "registry.gitlab.com", "git", True),
+    "public.ecr.aws": Upstream("public.ecr.aws", "public"),
+    "quay.io": Upstream("quay.io", "quay"),
+    "registry.k8s.io": Upstream("registry.k8s.io", "k8s"),
+    DOCKER_HUB: Upstream("registry-1.docker.io", "hub", True),
+    "ghcr.io": Upstream("ghcr.io", "ghc", True),
+    "registry.gitlab.com": Upstream("registry.gitlab.com", "git", True),
 }
 
 
@@ -72,12 +71,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class Cached:
-    """An image behind a rule: the rule's upstream, URL and prefix, and the image's repository and version in the place's ECR.
+    """An image behind a rule: the rule's URL and prefix, and the image's repository, tag and digest in the place's ECR.
 
     `account` is the one whose ECR is the upstream, None for other registries.
     """
 
-    upstream: str
     url: str
     account: str | None
     prefix: str
@@ -158,13 +156,13 @@ def pull_through(
     if len(repository) > LONGEST_REPOSITORY or not REPOSITORY.fullmatch(repository):
         rule = f"makes {repository!r}, which is no name of a repository in ECR (lower case, at most {LONGEST_REPOSITORY} characters)"
         raise InputError(option, image, rule)
-    return Cached(upstream.name, upstream.url, account, prefix, repository, reference.tag, reference.digest)
+    return Cached(upstream.url, account, prefix, repository, reference.tag, reference.digest)
 
 
 def _upstream(registry: str, image: str, option: str) -> tuple[Upstream, str | None]:
     ecr = ECR.fullmatch(registry)
     if ecr and partition_of(ecr["region"]) == "aws":
-        return Upstream("ecr", registry, "ecr"), ecr["account"]
+        return Upstream(registry, "ecr"), ecr["account"]
     if registry not in UPSTREAMS:
         known = ", ".join([*UPSTREAMS, "ECR of another region"])
         raise InputError(option, image, f"cannot be pulled through ECR, which does so from {known}")

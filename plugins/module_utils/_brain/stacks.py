@@ -76,6 +76,8 @@ def check_wanted(stacks: list[dict[str, Any]], option: str = "stacks") -> list[d
                 "parameters": _texts(stack.get("parameters")),
                 "tags": _texts(stack.get("tags")),
                 "immutable": list(stack.get("immutable") or []),
+                "account": stack.get("account"),
+                "account_of": stack.get("account_of"),
             }
         )
     return checked

@@ -109,17 +109,18 @@ def test_roles_are_narrow(template):
 
 
 def test_there_are_policies_to_judge(load):
-    assert len(list(policy_statements(load("region")))) == 3
+    assert len(list(policy_statements(load("region")))) == 5
     assert len(list(policy_statements(load("models")))) == 5
-    assert len(list(policy_statements(load("workload")))) == 4
+    assert len(list(policy_statements(load("workload")))) == 5
 
 
 def test_services_assume_roles_for_this_account_only(load):
     roles = load("region").of_kind("AWS::IAM::Role")
     for name, role in roles.items():
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-        # EC2 gives no source of its own when it hands a role to an instance.
-        if name != "NodeRole":
+        # EC2 gives no source of its own when it hands a role to an instance. ECR documents none, and takes roles of the registry's account
+        # alone, from whoever may pass them (botocore model: CreateRepositoryCreationTemplate.customRoleArn).
+        if name not in ("NodeRole", "CacheRole"):
             assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}, name
 
 
@@ -211,7 +212,12 @@ def test_only_named_groups_could_not_be_replaced(template):
     ("name", "kind", "field", "expected"),
     [
         ("region", "AWS::ECS::Cluster", "ClusterName", {"gpu-oregon"}),
-        ("region", "AWS::IAM::Role", "RoleName", {f"gpu-oregon-{role}" for role in ("node", "task", "exec", "flow")}),
+        (
+            "region",
+            "AWS::IAM::Role",
+            "RoleName",
+            {f"gpu-oregon-{role}" for role in ("node", "task", "exec", "flow", "cache")},
+        ),
         ("region", "AWS::IAM::InstanceProfile", "InstanceProfileName", {"gpu-oregon-node"}),
         ("region", "AWS::Logs::LogGroup", "LogGroupName", {"/ecs/gpu/oregon", "/gpu/oregon/flow"}),
         ("region", "AWS::KMS::Alias", "AliasName", {"alias/gpu-oregon-worker"}),
@@ -301,6 +307,38 @@ def test_dashboard_shows_both_groups(load, tells):
     places = [(widget["x"], widget["y"]) for widget in widgets]
     assert len(set(places)) == len(places)
     assert all(widget["x"] + widget["width"] <= 24 for widget in widgets)
+
+
+def test_repositories_behind_a_rule_are_encrypted_tagged_and_bounded(load):
+    region = load("region")
+    rule, shape = region.only("AWS::ECR::PullThroughCacheRule"), region.only("AWS::ECR::RepositoryCreationTemplate")
+    # ECR looks for the template under the rule's own prefix (botocore model: CreateRepositoryCreationTemplate.prefix).
+    assert rule["EcrRepositoryPrefix"] == shape["Prefix"] == {"Ref": "CachePrefix"}
+    assert region.resources["CacheRule"]["DependsOn"] == "CacheTemplate"
+    assert shape["EncryptionConfiguration"] == {"EncryptionType": "KMS", "KmsKey": {"Fn::GetAtt": "Key.Arn"}}
+    assert shape["AppliedFor"] == ["PULL_THROUGH_CACHE"]
+    assert {tag["Key"]: tag["Value"] for tag in shape["ResourceTags"]} == {
+        names.TAG_DEPLOYMENT: {"Ref": "Prefix"},
+        names.TAG_PLACE: {"Ref": "Place"},
+    }
+    # An image that is in use must not expire by its age.
+    (expiry,) = json.loads(shape["LifecyclePolicy"])["rules"]
+    assert expiry["action"] == {"type": "expire"}
+    assert expiry["selection"] == {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 10}
+
+
+def test_a_cached_image_is_pulled_from_the_region_by_a_role_that_may_import_it(load):
+    workload = load("workload")
+    (container,) = workload.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    here = "${AWS::AccountId}.dkr.ecr.${AWS::Region}.${AWS::URLSuffix}/${CachedRepository}${CachedVersion}"
+    assert container["Image"] == {"Fn::If": ["Cached", {"Fn::Sub": here}, {"Ref": "Image"}]}
+    repository = "arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/${CachedRepository}"
+    importing = [
+        statement["Resource"]
+        for _path, statement in policy_statements(workload)
+        if "ecr:BatchImportUpstreamImage" in statement["Action"]
+    ]
+    assert importing == [{"Fn::Sub": repository}]
 
 
 def test_a_region_without_network_is_its_data_alone(load):

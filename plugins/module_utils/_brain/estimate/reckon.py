@@ -46,6 +46,7 @@ PRECISION = Decimal("0.000001")
 # What a worker and a hub are billed for by use, which nobody knows beforehand.
 WORKER_USAGE = (
     "EFS storage, throughput and backups",
+    "container images in ECR: storage, and data from another region",
     "logs, detailed monitoring and Container Insights metrics in CloudWatch",
     "data through endpoints and between zones",
     "requests to the KMS key",

@@ -113,7 +113,7 @@ def test_what_is_not_upstream_fails_with_ecrs_reason(registry, run):
     assert failed["msg"].startswith(
         f"ECR does not import {REPOSITORY}:2: ImageNotFound: Requested image not found: it is "
     )
-    assert failed.operations() == ["DescribeImages", "BatchGetImage"]
+    assert (failed["changed"], failed.operations()) == (False, ["DescribeImages", "BatchGetImage"])
 
 
 @pytest.mark.parametrize("code", ["RepositoryNotFoundException", "UnableToGetUpstreamImageException"])

@@ -173,6 +173,22 @@ def test_verdicts_of_a_place(look, stacks):
     assert "DetectStackDrift" not in result.operations()
 
 
+OTHERS = {"name": "a", "account": "210987654321", "account_of": "worker_container_image: far"}
+
+
+def test_a_stack_that_would_refer_to_another_account_is_refused(look, stacks, aws):
+    refused = look(OTHERS, drift=False)
+    assert refused["msg"] == (
+        "worker_container_image: far: '210987654321' is another account than that of the credentials, 123456789012"
+    )
+    assert not look({**OTHERS, "account": "123456789012"}, drift=False).failed
+    assert look({"name": "a"}, drift=False).operations("sts") == []
+    # What stands as it is wanted was asked about when it was made.
+    stacks.add("a")
+    found = look(OTHERS, drift=False)
+    assert (found["stacks"]["a"]["verdict"], found.operations("sts")) == ("current", [])
+
+
 def test_a_stack_that_is_changing_is_waited_for(look, stacks):
     stacks.add("a", "UPDATE_IN_PROGRESS")
     stacks.add("b", "DELETE_IN_PROGRESS")
