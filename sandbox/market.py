@@ -15,7 +15,8 @@ numbers and kept as Decimal.
     opt_in: {region: whether the account has enabled it}
     runs: {family of task definitions, * for any part: {seconds, exit_code} after which a task that is run ends, or "forever"}
     registries: {address: {repository: [tags]}}; a registry that is named has only what it names
-    score_configuration_budget, price_page_size, boot_seconds, task_seconds, import_seconds, group_wait_scale: numbers
+    score_configuration_budget, price_page_size, boot_seconds, task_seconds, import_seconds, group_wait_scale, image_build_seconds: numbers
+    image_build_failure: why Image Builder's builds fail; they succeed while it is empty
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ DEFAULTS: dict[str, Any] = {
     "boot_seconds": Decimal("0.3"),
     "task_seconds": Decimal("0.2"),
     "import_seconds": Decimal("0.2"),
+    "image_build_seconds": Decimal("0.5"),
+    "image_build_failure": "",
     "group_wait_scale": Decimal(1),
     "score_configuration_budget": 50,
     "price_page_size": 1000,
@@ -206,6 +209,15 @@ class Market:
     @property
     def import_seconds(self) -> float:
         return float(self.setting("import_seconds"))
+
+    @property
+    def image_build_seconds(self) -> float:
+        return float(self.setting("image_build_seconds"))
+
+    @property
+    def image_build_failure(self) -> str:
+        """Why builds fail; empty while they succeed."""
+        return str(self.setting("image_build_failure"))
 
     @property
     def group_wait_scale(self) -> float:
@@ -377,9 +389,13 @@ def _checked(document: dict[str, Any]) -> dict[str, Any]:
     for section in _SECTIONS:
         if section in document:
             result[section] = _CHECKS[section](section, _object(section, document[section]))
-    for key in ("boot_seconds", "task_seconds", "import_seconds", "group_wait_scale"):
+    for key in ("boot_seconds", "task_seconds", "import_seconds", "group_wait_scale", "image_build_seconds"):
         if key in document:
             result[key] = _decimal(key, document[key])
+    if "image_build_failure" in document:
+        if not isinstance(document["image_build_failure"], str):
+            raise MarketError(f"image_build_failure: {document['image_build_failure']!r} must be a text")
+        result["image_build_failure"] = document["image_build_failure"]
     for key, least in (("score_configuration_budget", 0), ("price_page_size", 1)):
         if key in document:
             result[key] = _integer(key, document[key], least, PLENTY)

@@ -16,7 +16,14 @@ from sandbox import selfcheck
 if TYPE_CHECKING:
     from sandbox.context import Context
 
-NAMES = ("sandbox.mends", "sandbox.ec2", "sandbox.autoscaling", "sandbox.ecs", "sandbox.cloudformation")
+NAMES = (
+    "sandbox.mends",
+    "sandbox.ec2",
+    "sandbox.autoscaling",
+    "sandbox.ecs",
+    "sandbox.imagebuilder",
+    "sandbox.cloudformation",
+)
 
 
 def _modules() -> list[ModuleType]:

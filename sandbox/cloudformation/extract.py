@@ -41,6 +41,7 @@ KINDS = {
     "EFS": ("AccessPoint", "FileSystem", "MountTarget"),
     "Events": ("EventBus", "EventBusPolicy", "Rule"),
     "IAM": ("InstanceProfile", "ManagedPolicy", "Policy", "Role", "RolePolicy"),
+    "ImageBuilder": ("Component", "DistributionConfiguration", "Image", "ImageRecipe", "InfrastructureConfiguration"),
     "KMS": ("Alias", "Key"),
     "Lambda": ("Function", "Permission"),
     "Logs": ("LogGroup",),

@@ -103,7 +103,7 @@ class Instances:
         EC2Backend.modify_instance_metadata_options = _keeping_metadata_options(
             EC2Backend.modify_instance_metadata_options
         )
-        amis.Ami.block_device_mappings = property(_image_devices)
+        amis.Ami.block_device_mappings = property(image_devices)
 
     def run(self, backend: Any, image_id: Any, count: int, user_data: Any, names: list[str], options: dict) -> Any:
         """RunInstances: request over template, capacity, quotas, volumes, tags. Raises ServiceException."""
@@ -344,7 +344,7 @@ def _image(backend: Any, image_id: str | None) -> Any:
     return image
 
 
-def _image_devices(image: Any) -> list[dict[str, Any]]:
+def image_devices(image: Any) -> list[dict[str, Any]]:
     """moto's images have one 15 GiB magnetic root that outlives its instance; AWS's are like this."""
     return getattr(image, "sandbox_devices", None) or [
         {

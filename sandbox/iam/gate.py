@@ -42,6 +42,8 @@ PASSED_ROLES: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
     ("events", "PutRule"): (("RoleArn", "events"),),
     ("events", "PutTargets"): (("Targets[].RoleArn", "events"),),
     ("iam", "AddRoleToInstanceProfile"): (("RoleName", "ec2"),),
+    ("imagebuilder", "CreateImage"): (("executionRole", "imagebuilder"),),
+    ("imagebuilder", "StartResourceStateUpdate"): (("executionRole", "imagebuilder"),),
     ("lambda", "CreateFunction"): (("Role", "lambda"),),
     ("lambda", "UpdateFunctionConfiguration"): (("Role", "lambda"),),
     ("scheduler", "CreateSchedule"): (("Target.RoleArn", "scheduler"),),
@@ -125,6 +127,8 @@ def _needed(call: Call) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield pass_role(role, service)
     for role in _roles_of_tasks(call, parameters):
         yield pass_role(role, "ecs-tasks")
+    if call.service == "imagebuilder":
+        yield from _image_builder(call, parameters)
     if launch is not None:
         for resource in launch.resources:
             yield "ec2:RunInstances", resource, {}
@@ -141,6 +145,15 @@ def _roles_of_tasks(call: Call, parameters: dict[str, Any]) -> Iterator[str]:
         for name in ("taskRoleArn", "executionRoleArn"):
             if definition.get(name) and not overrides.get(name):
                 yield definition[name]
+
+
+def _image_builder(call: Call, parameters: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """What is tagged as it is made, and a build's instance's role (service authorization reference of Image Builder, dependent actions)."""
+    if call.action.startswith("Create") and parameters.get("tags"):
+        for resource in resources.of(call.service, call.action, parameters) or ["*"]:
+            yield "imagebuilder:TagResource", resource, {}
+    for role in launches.roles_of_profile(parameters.get("instanceProfileName") or ""):
+        yield pass_role(role, "ec2")
 
 
 def _tagging(

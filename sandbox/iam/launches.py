@@ -87,6 +87,10 @@ def _launch(data: dict[str, Any], specification: dict[str, Any] | None) -> Launc
 
 
 def _roles(profile: dict[str, Any]) -> list[str]:
-    name = profile.get("Name") or (profile.get("Arn") or "").rsplit("/", 1)[-1]
+    return roles_of_profile(profile.get("Name") or (profile.get("Arn") or "").rsplit("/", 1)[-1])
+
+
+def roles_of_profile(name: str) -> list[str]:
+    """The names of the roles in an instance profile; none where there is no such profile."""
     stored = iam._instance_profiles.get(name) if name else None
     return [role if isinstance(role, str) else role["RoleName"] for role in (stored or {}).get("Roles", ())]

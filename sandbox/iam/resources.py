@@ -36,6 +36,7 @@ _EC2_MEMBERS = {
     "NetworkInterfaceId": "network-interface",
     "AllocationId": "elastic-ip",
     "SnapshotId": "snapshot",
+    "ImageId": "image",
     "VpcEndpointId": "vpc-endpoint",
     "VpcEndpointIds": "vpc-endpoint",
     "LaunchTemplateId": "launch-template",
@@ -157,7 +158,10 @@ def _ec2(action: str, parameters: dict[str, Any]) -> list[str] | None:
     for member, kind in _EC2_MEMBERS.items():
         if action in ("CreateKeyPair", "ImportKeyPair") and member == "KeyName":
             continue
-        found += [f"{_own('ec2')}:{kind}/{value}" for value in _many(parameters.get(member))]
+        values = _many(parameters.get(member))
+        # Images and snapshots are in no account's name.
+        owner = f"arn:aws:ec2:{responses.get_region()}:" if kind in ("image", "snapshot") else _own("ec2")
+        found += [f"{owner}:{kind}/{value}" for value in values]
     name = parameters.get("LaunchTemplateName")
     if name and action != "CreateLaunchTemplate":
         backend = ec2_backends[responses.get_account_id()][responses.get_region()]
@@ -369,7 +373,42 @@ def _ecr(action: str, parameters: dict[str, Any]) -> list[str] | None:
     return [f"{_own('ecr')}:repository/{name}" for name in names]
 
 
+# Image Builder's members that name a resource: by ARN, or by the name of what is made, with its type in ARNs and what follows it.
+_IMAGE_BUILDER_ARNS = (
+    "imageBuildVersionArn",
+    "resourceArn",
+    "componentBuildVersionArn",
+    "imageRecipeArn",
+    "infrastructureConfigurationArn",
+    "distributionConfigurationArn",
+)
+_IMAGE_BUILDER_MADE = {
+    "CreateComponent": "component",
+    "CreateImageRecipe": "image-recipe",
+    "CreateInfrastructureConfiguration": "infrastructure-configuration",
+    "CreateDistributionConfiguration": "distribution-configuration",
+}
+
+
+def _imagebuilder(action: str, parameters: dict[str, Any]) -> list[str] | None:
+    own = _own("imagebuilder")
+    if action == "CreateImage":
+        recipe = str(parameters.get("imageRecipeArn") or "").rsplit("image-recipe/", 1)[-1]
+        return [f"{own}:image/{recipe}/*"]
+    if action in _IMAGE_BUILDER_MADE:
+        version = {
+            "component": f"/{parameters.get('semanticVersion')}/*",
+            "image-recipe": f"/{parameters.get('semanticVersion')}",
+        }
+        kind = _IMAGE_BUILDER_MADE[action]
+        return [f"{own}:{kind}/{str(parameters.get('name')).lower()}{version.get(kind, '')}"]
+    if parameters.get("lifecycleExecutionId"):
+        return [f"{own}:lifecycle-execution/{parameters['lifecycleExecutionId']}"]
+    return next((_many(parameters[name]) for name in _IMAGE_BUILDER_ARNS if parameters.get(name)), ["*"])
+
+
 _READERS = {
+    "imagebuilder": _imagebuilder,
     "ec2": _ec2,
     "autoscaling": _autoscaling,
     "dynamodb": _dynamodb,

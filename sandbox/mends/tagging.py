@@ -20,7 +20,7 @@ from moto.autoscaling.models import autoscaling_backends
 from moto.ec2.models import ec2_backends
 
 from sandbox.context import Context
-from sandbox.iam.resources import EC2_TYPES
+from sandbox.iam.resources import ec2_arn
 
 NEEDS = [
     "ministack.services.tagging._COLLECTORS",
@@ -91,20 +91,19 @@ def _locked(context: Context, collect: Callable[[], Tagged]) -> Callable[[], lis
 
 
 def _ec2() -> Tagged:
-    account, region = responses.get_account_id(), responses.get_region()
-    backend = ec2_backends[account][region]
+    backend = ec2_backends[responses.get_account_id()][responses.get_region()]
     for resource, tags in list(backend.tags.items()):
         prefix = resource.rsplit("-", 1)[0]
         if tags and not _gone(backend, prefix, resource):
-            arn = f"arn:aws:ec2:{region}:{account}:{EC2_TYPES.get(prefix, prefix)}/{resource}"
-            yield arn, [{"Key": key, "Value": value} for key, value in tags.items()]
+            yield ec2_arn(resource), [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def _gone(backend: Any, prefix: str, resource: str) -> bool:
     if prefix == "i":
         instance = backend.get_instance_by_id(resource)
         return instance is None or instance.state_code in (32, 48)
-    return prefix == "nat" and resource not in backend.nat_gateways
+    known = {"nat": "nat_gateways", "ami": "amis", "snap": "snapshots"}.get(prefix)
+    return known is not None and resource not in getattr(backend, known)
 
 
 def _groups() -> Tagged:

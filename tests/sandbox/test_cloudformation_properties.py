@@ -26,7 +26,7 @@ from stack_tools import canonical
 from stack_tools import load
 
 STACK_TAGS = [{"Key": "deployment", "Value": "audit"}]
-OUR_OWN = ("network", "region", "workload", "hub")
+OUR_OWN = ("network", "region", "workload", "hub", "image")
 PRODUCT = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("roles/*/files/*.template"))
 
 Known = dict[str, dict[str, str]]
@@ -50,6 +50,12 @@ def group_arn(stacks: Stacks, name: str, subnets: str) -> str:
     ]
 
 
+def gpu_image(stacks: Stacks) -> str:
+    """AWS's image for GPU nodes of ECS."""
+    name = "/aws/service/ecs/optimized-ami/amazon-linux-2023/gpu/recommended/image_id"
+    return stacks.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
+
+
 def our_own(name: str, stacks: Stacks, known: Known) -> dict[str, Any]:
     """Parameters of a template in `data`, from the outputs of those before it."""
     if name == "region":
@@ -57,6 +63,14 @@ def our_own(name: str, stacks: Stacks, known: Known) -> dict[str, Any]:
         secret = stacks.client("secretsmanager").create_secret(Name="ecr-pullthroughcache/audit", SecretString="{}")
         here = {"Vpc": network["Vpc"], "Subnets": network["Subnets"], "Group": network["Nodes"]}
         return {**here, "Secret": secret["ARN"]}
+    if name == "image":
+        network = known["network"]
+        return {
+            "Parent": gpu_image(stacks),
+            "Subnet": network["Subnets"].split(",")[0],
+            "Group": network["Nodes"],
+            "Key": known["region"]["Key"],
+        }
     if name == "workload":
         region = known["region"]
         names = ("Cluster", "Files", "Point", "Role", "Logs")
@@ -144,12 +158,35 @@ FILLED_IN = {
     )
 }
 
+
+def image_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
+    network = known["roles/network/files/network.template"]
+    return {
+        "Prefix": "audit",
+        "Place": "here",
+        "Slot": "a",
+        "Revision": "0123456789ab",
+        "Serial": 1,
+        "ParentSource": "resolve:ssm:/some/parameter",
+        "ParentImage": gpu_image(stacks),
+        "RootDevice": "/dev/xvda",
+        "VolumeSize": 100,
+        "KeyArn": known["roles/worker/files/region.template"]["KeyArn"],
+        "ContainerImage": "123456789012.dkr.ecr.us-east-1.amazonaws.com/serve:1",
+        "Repository": "us-east-1:123456789012:repository/serve",
+        "VpcId": network["VpcId"],
+        "SubnetId": network["SubnetIds"].split(",")[0],
+        "InstanceTypes": "g4dn.xlarge,g5.xlarge",
+    }
+
+
 # Parameters with which every condition of the template holds. A template that is not here fails by its name.
 PARAMETERS: dict[str, Callable[[Stacks, Known], dict[str, Any]]] = {
     "roles/network/files/network.template": network_parameters,
     "roles/worker/files/region.template": region_parameters,
     "roles/worker/files/models.template": models_parameters,
     "roles/worker/files/workload.template": workload_parameters,
+    "roles/node_image/files/image.template": image_parameters,
     "roles/hub/files/hub.template": lambda stacks, known: {"Prefix": "audit", "Place": "here"},
 }
 
@@ -300,7 +337,20 @@ def substitutions(made: Made) -> None:
 
 
 # What no API shows, and the test that sees it nevertheless: in which of our own stacks, and how.
+def images_end(made: Made) -> None:
+    """What goes with an image shows only when it is deleted; the same build is made anew."""
+    kind, image = made.oracle.kind("Image"), made.oracle.physical["Image"]
+    call, properties = made.stacks.call(made.name, "Image"), made.oracle.properties("Image")
+    ec2, ami = made.stacks.client("ec2"), kind.attributes(call, image, properties)["ImageId"]
+    mine = [{"Name": "image-id", "Values": [ami]}]
+    assert ec2.describe_images(Filters=mine)["Images"]
+    kind.delete(call, image, properties)
+    assert ec2.describe_images(Filters=mine)["Images"] == []
+    assert kind.create(call, properties) == image
+
+
 UNREADABLE: dict[tuple[str, str], tuple[str, Callable[[Made], None]]] = {
+    ("AWS::ImageBuilder::Image", "DeletionSettings"): ("image", images_end),
     ("AWS::KMS::Key", "PendingWindowInDays"): ("region", key_window),
     ("AWS::Lambda::Function", "Code"): ("hub", function_code),
     ("AWS::StepFunctions::StateMachine", "DefinitionSubstitutions"): ("hub", substitutions),

@@ -19,6 +19,7 @@ from sandbox.cloudformation.kinds import ecs
 from sandbox.cloudformation.kinds import efs
 from sandbox.cloudformation.kinds import events
 from sandbox.cloudformation.kinds import iam
+from sandbox.cloudformation.kinds import imagebuilder
 from sandbox.cloudformation.kinds import kms
 from sandbox.cloudformation.kinds import messaging
 from sandbox.cloudformation.kinds import ministacks
@@ -38,6 +39,7 @@ _MODULES = (
     efs,
     events,
     iam,
+    imagebuilder,
     kms,
     messaging,
     ministacks,
