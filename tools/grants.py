@@ -27,6 +27,11 @@ IMPLIED = frozenset(
         "ecr:PutLifecyclePolicy",
         "ecr:UpdateRepositoryCreationTemplate",
         "ecs:TagResource",
+        "imagebuilder:CancelImageCreation",
+        "imagebuilder:DeleteImage",
+        "imagebuilder:UntagResource",
+        "imagebuilder:UpdateDistributionConfiguration",
+        "imagebuilder:UpdateInfrastructureConfiguration",
         "ecs:UntagResource",
         "ecs:UpdateClusterSettings",
         "elasticfilesystem:CreateReplicationConfiguration",
@@ -53,6 +58,10 @@ IMPLIED = frozenset(
 )
 
 
+# For images that nodes are launched from, which only few have: whoever uses the playbooks, or role worker alone, needs it for them as well.
+FOR_IMAGES = POLICIES / "provisioner-image.json"
+
+
 def granted(policy: dict[str, Any]) -> set[str]:
     """The actions that the policy allows."""
     return {
@@ -64,7 +73,7 @@ def granted(policy: dict[str, Any]) -> set[str]:
 
 def of_role(role: str) -> list[pathlib.Path]:
     """The policies for whoever uses one role alone: none if it has none of its own."""
-    return sorted(POLICIES.glob(f"roles/{role}*.json"))
+    return sorted(POLICIES.glob(f"roles/{role}*.json")) + ([FOR_IMAGES] if role == "worker" else [])
 
 
 def granted_to_role(role: str) -> set[str]:
@@ -73,8 +82,9 @@ def granted_to_role(role: str) -> set[str]:
 
 
 def all_granted() -> set[str]:
-    """The actions that the policies for the playbooks allow together; those of single roles are for who uses no other."""
-    return set().union(*(granted(json.loads(policy.read_text())) for policy in POLICIES.glob("*.json")))
+    """The actions that the policies for the playbooks allow together, without images; those of single roles are for who uses no other."""
+    policies = [policy for policy in POLICIES.glob("*.json") if policy != FOR_IMAGES]
+    return set().union(*(granted(json.loads(policy.read_text())) for policy in policies))
 
 
 def recorded(calls: list[dict[str, Any]], principal: str) -> set[str]:

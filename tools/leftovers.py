@@ -60,6 +60,13 @@ REGIONAL = {
         ("describe_access_points", "AccessPoints", "AccessPointId"),
     ],
     "events": [("list_rules", "Rules", "Arn"), ("list_event_buses", "EventBuses", "Arn")],
+    "imagebuilder": [
+        ("list_images", "imageVersionList", "arn"),
+        ("list_image_recipes", "imageRecipeSummaryList", "arn"),
+        ("list_components", "componentVersionList", "arn"),
+        ("list_infrastructure_configurations", "infrastructureConfigurationSummaryList", "arn"),
+        ("list_distribution_configurations", "distributionConfigurationSummaryList", "arn"),
+    ],
     "lambda": [("list_functions", "Functions", "FunctionName")],
     "logs": [("describe_log_groups", "logGroups", "logGroupName")],
     "secretsmanager": [("list_secrets", "SecretList", "ARN")],
@@ -115,8 +122,7 @@ def _region(clients: dict[str, Any], region: str) -> set[str]:
         for name in _names(clients[service], operations)
     }
     names |= {
-        f"{region} ec2 {name}"
-        for name in (*_instances(clients["ec2"]), *_gateways(clients["ec2"]), *_snapshots(clients["ec2"]))
+        f"{region} ec2 {name}" for each in (_instances, _gateways, _images, _snapshots) for name in each(clients["ec2"])
     }
     names |= {f"{region} kms {name}" for name in _keys(clients["kms"])}
     return names | {f"{region} ecs {name}" for name in _providers(clients["ecs"])}
@@ -147,6 +153,12 @@ def _gateways(client: Any) -> Iterator[str]:
         for gateway in page["NatGateways"]:
             if gateway["State"] != "deleted":
                 yield gateway["NatGatewayId"]
+
+
+def _images(client: Any) -> Iterator[str]:
+    for page in client.get_paginator("describe_images").paginate(Owners=["self"]):
+        for image in page["Images"]:
+            yield image["ImageId"]
 
 
 def _snapshots(client: Any) -> Iterator[str]:

@@ -105,7 +105,7 @@ options:
     description: Groups of endpoints that are among them, as role C(network) takes them in C(network_endpoints).
     type: list
     elements: str
-    choices: [session_manager, parameters, secrets, sts, kms, files, events, step_functions, metrics]
+    choices: [session_manager, parameters, secrets, sts, kms, files, events, step_functions, metrics, imagebuilder]
     default: []
   nat_gateways:
     description: How many NAT gateways the place has, each with a public address. Role C(network) makes them with C(network_nat).

@@ -147,6 +147,17 @@ def test_it_is_made_and_again_changes_nothing(account, life, first):
     assert "ListTasks" not in {call["action"] for call in again.calls}
 
 
+def images(account):
+    """The account's own images, the image that the fleet's template names, and how many snapshots the images have."""
+    ec2 = account.client("ec2", REGION)
+    (version,) = ec2.describe_launch_template_versions(LaunchTemplateName=NAME, Versions=["$Latest"])[
+        "LaunchTemplateVersions"
+    ]
+    own = {image["ImageId"] for image in ec2.describe_images(Owners=["self"])["Images"]}
+    built = [{"Name": "tag:CreatedBy", "Values": ["EC2 Image Builder"]}]
+    return own, version["LaunchTemplateData"]["ImageId"], len(ec2.describe_snapshots(Filters=built)["Snapshots"])
+
+
 def _fills(account):
     """The tasks that fill, by the last word of their command: whether they stopped with 0."""
     ecs = account.client("ecs", REGION)
@@ -234,6 +245,39 @@ def test_the_copy_has_its_key_and_outlives_the_replication(account, life, first,
     efs.delete_file_system(FileSystemId=left["FileSystemId"])
 
 
+def test_the_fleet_launches_from_an_image_of_its_own(account, life, first):
+    prediction = life("--check", worker_prebaked_image=True)
+    assert prediction.mutating == []
+    assert life(worker_prebaked_image=True).changed == prediction.changed
+    own, launched, snapshots = images(account)
+    assert (own, snapshots) == ({launched}, 1)
+    again = life(worker_prebaked_image=True)
+    assert (again.changed, again.mutating) == ({"localhost": 0}, [])
+
+
+def test_a_newer_image_is_built_beside_the_one_in_use(account, life, first):
+    """What the fleet launches from is never deleted before it launches from another, not even where a build fails."""
+    wanted = {"worker_prebaked_image": True, "worker_prebaked_commands": ["echo ${HOME} > /etc/motd"]}
+    _own, before, _snapshots = images(account)
+    account.aws.control("PUT", "market", {"image_build_failure": "the command has failed"})
+    failed = life(succeed=False, **wanted)
+    assert "the command has failed" in failed.output
+    assert images(account) == ({before}, before, 1)
+    account.aws.control("PUT", "market", {"image_build_failure": None})
+    life(**wanted)
+    own, launched, snapshots = images(account)
+    assert (own, snapshots) == ({before, launched}, 2)
+    assert launched != before
+    (stack,) = account.client("cloudformation", REGION).describe_stacks(StackName=f"{NAME}-image-b")["Stacks"]
+    assert {"Key": "team", "Value": "guests"} in stack["Tags"]
+    builder = account.client("imagebuilder", REGION)
+    texts = [
+        builder.get_component(componentBuildVersionArn=part["arn"])["component"]["data"]
+        for part in builder.list_components()["componentVersionList"]
+    ]
+    assert sum("echo ${HOME} > /etc/motd" in text for text in texts) == 1
+
+
 def test_drift_is_healed_when_asked(account, life, first):
     ec2 = account.client("ec2", REGION)
     named = [{"Name": "tag:Name", "Values": [f"{NAME}-nodes"]}]
@@ -244,6 +288,10 @@ def test_drift_is_healed_when_asked(account, life, first):
     draining.delete_hook()
     life(worker_heal_drift=True)
     assert draining.stands() == [True, True]
+    # Without images of its own any more, none is left.
+    own, launched, snapshots = images(account)
+    assert (own, snapshots) == (set(), 0)
+    assert launched.startswith("ami-")
     assert ec2.describe_security_groups(Filters=named)["SecurityGroups"][0]["IpPermissions"] == group["IpPermissions"]
 
 

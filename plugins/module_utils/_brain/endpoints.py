@@ -27,6 +27,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "events": ("events",),
     "step_functions": ("states",),
     "metrics": ("monitoring",),
+    # With logs and S3, which every network has (aws-samples/amazon-ec2-image-builder-samples, private-vpc-builds).
+    "imagebuilder": ("imagebuilder", "ssm", "ssmmessages"),
 }
 
 

@@ -173,6 +173,22 @@ def _check_models(place: str, values: Mapping[str, Any], given: Mapping[str, Any
         raise InputError("spot_models", ", ".join(models), "need spot_models_image, an image that copies them")
 
 
+def _check_prebaked(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    if not values.get("spot_prebaked_image") or values.get("spot_place_state") == "absent":
+        return
+    if values.get("spot_container_pull_through"):
+        rule = "cannot have an image of spot_container_pull_through yet: push it to ECR of the region"
+        raise InputError("spot_prebaked_image", True, rule)
+    if not given.get("spot_container_image"):
+        raise InputError("spot_prebaked_image", True, "needs spot_container_image: what is to be in the image")
+    private = not given.get("spot_subnet_ids") and _value(values, "spot_nat") == "none"
+    # One that is wrong for itself has been told already.
+    known = "spot_endpoints" in values or given.get("spot_endpoints") is None
+    if private and known and "imagebuilder" not in _value(values, "spot_endpoints"):
+        rule = "needs imagebuilder in spot_endpoints, or spot_nat: the build's instance reaches nothing else"
+        raise InputError("spot_prebaked_image", True, rule)
+
+
 def _check_role(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     role = values.get("spot_cloudformation_role_arn")
     if role is not None:
@@ -212,6 +228,7 @@ PLACE_RULES = (
     _check_volume,
     _check_network,
     _check_models,
+    _check_prebaked,
     _check_role,
     _check_topic,
     _check_patching,
@@ -264,6 +281,15 @@ def _doubts(place: str, values: Mapping[str, Any]) -> list[str]:
     region = region_of(place, values)
     if REGION.fullmatch(region) and region not in KNOWN:
         found.append(f"spot_region: {region!r} is not a region that this version knows{suggestion(region, KNOWN)}")
+    image = values.get("spot_container_image", "")
+    if (
+        values.get("spot_prebaked_image")
+        and "@" not in image
+        and (":" not in image.rsplit("/", 1)[-1] or image.endswith(":latest"))
+    ):
+        found.append(
+            f"spot_container_image: {image!r} may name another image tomorrow, and nodes keep what it named when theirs was built"
+        )
     if values.get("spot_vpc_id") and "spot_vpc_cidr" in values:
         found.append("spot_vpc_cidr: is not used, since spot_vpc_id names a VPC of yours")
     return found

@@ -63,6 +63,11 @@ def subnets(value: Any, option: str) -> list[str]:
     return checks.check_subnet_ids(value, option)
 
 
+def types_or_none(value: Any, option: str) -> list[str]:
+    """Instance types; none means those of the fleet."""
+    return [] if value == [] else checks.check_instance_types(value, option)
+
+
 def places_list(value: Any, option: str) -> list[str]:
     """Names of places or regions."""
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
@@ -108,6 +113,9 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_subnet_ids": Variable("list", [], subnets),
     "spot_instance_types": Variable("list", DEFAULT_TYPES, checks.check_instance_types),
     "spot_image_id": Variable("str", None, checks.check_image_id),
+    "spot_prebaked_image": Variable("bool", False, checks.check_boolean),
+    "spot_prebaked_commands": Variable("list", [], checks.check_command),
+    "spot_prebaked_instance_types": Variable("list", [], types_or_none),
     "spot_user_data": Variable("str", None, checks.check_user_data),
     "spot_disk_size": Variable("int", 100, whole(*checks.GP3_SIZE)),
     "spot_ebs_iops": Variable("int", 3000, whole(*checks.GP3_IOPS)),
@@ -137,7 +145,7 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "spot_models_kms_key_arn": Variable("str", None, models.check_key),
     "spot_models_read_only": Variable("bool", None, checks.check_boolean),
-    "spot_container_pull": Variable("str", "once", one_of("default", "always", "once", "prefer-cached")),
+    "spot_container_pull": Variable("str", "auto", one_of("auto", "default", "always", "once", "prefer-cached")),
     "spot_container_pull_through": Variable("bool", False, checks.check_boolean),
     "spot_container_registry_secret_arn": Variable("str", None, check_secret_arn),
     "spot_container_environment": Variable("dict", {}, checks.check_environment),

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 import yaml
@@ -31,6 +30,7 @@ def test_expected_outputs_are_the_templates(load):
     assert set(role_file("network", "vars/main.yml")["_network_outputs"]) == set(load("network").outputs)
     assert set(role_file("worker", "vars/main.yml")["_worker_region_outputs"]) == set(load("region").outputs)
     assert set(role_file("hub", "vars/main.yml")["_hub_outputs"]) == set(load("hub").outputs)
+    assert set(role_file("node_image", "vars/main.yml")["_node_image_outputs"]) == set(load("image").outputs)
     (task,) = [
         task for task in role_file("worker", "tasks/present.yml") if task["name"].startswith("Apply the workload")
     ]
@@ -50,6 +50,7 @@ def test_roles_give_every_parameter_and_no_other(load):
     (fact,) = role_file("worker", "tasks/stacks.yml")
     region, workload = fact["vars"]["_worker_standing"]
     (models,) = fact["vars"]["_worker_filling"]
+    assert [set(image) for image in fact["vars"]["_worker_baking"]] == [{"name"}] * 2
     assert set(region["parameters"]) | {"VpcId", *worker["_worker_subnet_parameters"]} == set(load("region").parameters)
     (task,) = [
         task for task in role_file("worker", "tasks/present.yml") if task["name"].startswith("Apply the workload")
@@ -65,6 +66,10 @@ def test_roles_give_every_parameter_and_no_other(load):
     )
     assert set(models["parameters"]) | set(applied["vars"]["_worker_places"]) == set(load("models").parameters)
     assert applied["vars"]["stack_expected_outputs"] == list(load("models").outputs)
+
+    image = role_file("node_image", "vars/main.yml")
+    given = {*image["_node_image_content"], *image["_node_image_parent_names"], *image["_node_image_rest"]}
+    assert given == set(load("image").parameters)
 
     (fact,) = role_file("hub", "tasks/stacks.yml")
     assert set(fact["ansible.builtin.set_fact"]["hub_stacks"][0]["parameters"]) == set(load("hub").parameters)
@@ -96,7 +101,7 @@ def test_endpoints_are_those_of_their_groups(load, groups):
     assert option["choices"] == list(endpoints.GROUPS)
 
 
-@pytest.mark.parametrize("role", ["network", "worker", "hub", "stack", "private_cluster"])
+@pytest.mark.parametrize("role", ["network", "worker", "node_image", "hub", "stack", "private_cluster"])
 def test_every_variable_is_specified_with_its_default(role):
     options = role_file(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
     defaults = role_file(role, "defaults/main.yml")
@@ -134,22 +139,3 @@ def test_a_fill_may_read_its_models_only(load):
     assert sources["PolicyDocument"]["Statement"] == statements
     task = rendered["Resources"]["Fill"]["Properties"]
     assert (task["TaskRoleArn"], task["RequiresCompatibilities"]) == ({"Fn::GetAtt": "FillRole.Arn"}, ["FARGATE"])
-
-
-@pytest.mark.parametrize(
-    ("image", "repository"),
-    [
-        ("123456789012.dkr.ecr.us-west-2.amazonaws.com/serve:1.4", "us-west-2:123456789012:repository/serve"),
-        (
-            "123456789012.dkr.ecr.us-west-2.amazonaws.com/a/b@sha256:" + "0" * 64,
-            "us-west-2:123456789012:repository/a/b",
-        ),
-        ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/serve", "cn-north-1:123456789012:repository/serve"),
-        ("public.ecr.aws/docker/library/busybox:1.37", None),
-        ("registry.example.com/123456789012.dkr.ecr.us-west-2.amazonaws.com/serve", None),
-    ],
-)
-def test_repository_of_an_image(image, repository):
-    pattern = role_file("worker", "vars/main.yml")["_worker_ecr"]
-    found = re.match(pattern, image)
-    assert (re.sub(pattern, r"\2:\1:repository/\3", image) if found else None) == repository

@@ -32,7 +32,7 @@ def rendered(region: str = "eu-west-1", script: str = "") -> str:
     return environment.from_string(TEMPLATE.read_text()).render(
         _worker_outputs={"ClusterName": "llm-ireland", "FileSystemId": "fs-0123456789abcdef0"},
         worker_bootstrap_script=script,
-        worker_container_pull="once",
+        _worker_container_pull="once",
         worker_region=region,
     )
 

@@ -79,6 +79,9 @@ COMPLETE = {
     "spot_container_pull": "prefer-cached",
     "spot_container_pull_through": True,
     "spot_container_registry_secret_arn": f"{SECRET}-AbCdEf",
+    "spot_prebaked_image": False,
+    "spot_prebaked_commands": ["dnf -y install htop"],
+    "spot_prebaked_instance_types": ["m5.large"],
 }
 COPY_KEY = COMPLETE["spot_files_replica_kms_key_arn"]
 
@@ -152,12 +155,12 @@ def test_the_playbooks_read_known_variables_with_the_same_defaults():
         (
             {"spot_endpoints": [["sts"]]},
             "spot_endpoints: ['sts'] is no group of endpoints (session_manager, parameters, secrets, sts, kms, files, events, "
-            "step_functions, metrics)",
+            "step_functions, metrics, imagebuilder)",
         ),
         (
             {"spot_endpoints": ["secret"]},
             "spot_endpoints: 'secret' is no group of endpoints (session_manager, parameters, secrets, sts, kms, files, events, "
-            "step_functions, metrics); did you mean secrets?",
+            "step_functions, metrics, imagebuilder); did you mean secrets?",
         ),
         ({"spot_nat": "two"}, "spot_nat: 'two' must be one of none, one, per_zone"),
         (
@@ -495,3 +498,32 @@ inventories = st.dictionaries(st.sampled_from(["us-east-1", "tokyo", "A b", ""])
 def test_whatever_an_inventory_says_is_judged_and_nothing_is_raised(hub, workers):
     found, doubts = validate(hub, workers)
     assert all(isinstance(str(finding), str) for finding in [*found, *doubts])
+
+
+def test_an_image_with_the_container_in_it():
+    image = {
+        "spot_prebaked_image": True,
+        "spot_container_image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/serve:1",
+    }
+    needs = "needs imagebuilder in spot_endpoints, or spot_nat: the build's instance reaches nothing else"
+    refusal = f"eu-west-1: spot_prebaked_image: True {needs}"
+    assert errors({"eu-west-1": image}) == [refusal]
+    assert errors({"eu-west-1": {**image, "spot_endpoints": ["session_manager"]}}) == [refusal]
+    own = {"spot_vpc_id": "vpc-12345678", "spot_subnet_ids": ["subnet-12345678"]}
+    ways = ({"spot_endpoints": ["imagebuilder"]}, {"spot_nat": "one"}, own, {"spot_place_state": "absent"})
+    for way in (*ways, {"spot_prebaked_image": False}):
+        assert errors({"eu-west-1": {**image, **way}}) == []
+    # What is wrong for itself is told as such alone.
+    assert len(errors({"eu-west-1": {**image, "spot_endpoints": ["image_builder"]}})) == 1
+    through = {"spot_container_image": "quay.io/a/b:1", "spot_container_pull_through": True, **own}
+    assert errors({"eu-west-1": {"spot_prebaked_image": True, **through}}) == [
+        "eu-west-1: spot_prebaked_image: True cannot have an image of spot_container_pull_through yet: push it to ECR of the region"
+    ]
+    assert errors({"eu-west-1": {"spot_prebaked_image": True, **own}}) == [
+        "eu-west-1: spot_prebaked_image: True needs spot_container_image: what is to be in the image"
+    ]
+    moving = {**image, **own, "spot_container_image": "serve:latest"}
+    for reference in ("serve:latest", "host:5000/serve"):
+        (doubt,) = warnings({"eu-west-1": {**moving, "spot_container_image": reference}})
+        assert doubt.startswith(f"eu-west-1: spot_container_image: {reference!r} may name another image tomorrow")
+    assert warnings({"eu-west-1": {**moving, "spot_container_image": "serve@sha256:" + "0" * 64}}) == []
