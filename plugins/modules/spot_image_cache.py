@@ -96,6 +96,7 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.ethereal.spot.plugins.module_utils._aws import ecr
+from ansible_collections.ethereal.spot.plugins.module_utils._aws.errors import AwsError
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import Pace
 from ansible_collections.ethereal.spot.plugins.module_utils._aws.waiters import poll
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import image_cache
@@ -105,6 +106,8 @@ from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import 
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import masking_module
 from ansible_collections.ethereal.spot.plugins.module_utils._edge.module import run_module
 
+# What ECR answers where it finds nothing to import.
+NOT_UPSTREAM = ("RepositoryNotFoundException", "UnableToGetUpstreamImageException")
 PACE = Pace(5)
 
 
@@ -124,9 +127,16 @@ def present(module: AnsibleAWSModule, client: Any) -> dict[str, Any]:
         result["diff"] = {"before": {"cached": found is not None}, "after": {"cached": True}}
     if found is not None or module.check_mode:
         return result
-    answer = ecr.get_image(client, repository, {"imageTag": tag})
-    refused = image_cache.refusal(answer, tag, digest)
     name = f"{repository}:{tag}" + (f"@{digest}" if digest else "")
+    try:
+        answer = ecr.get_image(client, repository, {"imageTag": tag})
+    except AwsError as error:
+        if error.code not in NOT_UPSTREAM:
+            raise
+        # ECR speaks of the repository here, which is only missing because of the one there.
+        reason = f"{error.reason} The rule's registry has no such image, or none that ECR may read."
+        raise AwsError(f"have {name} imported", error.code, reason, error.request_id, error.operation) from error
+    refused = image_cache.refusal(answer, tag, digest)
     if refused:
         raise EtherealSpotError(f"ECR does not import {name}: {refused}", **{**result, "changed": False})
     timeout = module.params["wait_timeout"]

@@ -167,6 +167,12 @@ def _check_image(place: str, values: Mapping[str, Any], given: Mapping[str, Any]
             check_reachable(values[name], region, name)
 
 
+def _check_clients(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    clients = values.get("spot_client_cidr")
+    if clients and not values.get("spot_container_port"):
+        raise InputError("spot_client_cidr", clients, "needs spot_container_port: the port that they may reach")
+
+
 def _check_models(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     models = values.get("spot_models")
     if models and not given.get("spot_models_image"):
@@ -227,6 +233,7 @@ PLACE_RULES = (
     _check_region_of_name,
     _check_volume,
     _check_network,
+    _check_clients,
     _check_models,
     _check_prebaked,
     _check_role,

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
+from ansible_collections.ethereal.spot.plugins.module_utils._brain import containers
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import files
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import models
 from ansible_collections.ethereal.spot.plugins.module_utils._brain import patching
@@ -149,4 +150,14 @@ VARIABLES: Mapping[str, Variable] = {
     "spot_container_pull_through": Variable("bool", False, checks.check_boolean),
     "spot_container_registry_secret_arn": Variable("str", None, check_secret_arn),
     "spot_container_environment": Variable("dict", {}, checks.check_environment),
+    "spot_container_secrets": Variable("dict", {}, containers.check_secrets),
+    "spot_container_shared_memory": Variable("int", 64, whole(0)),
+    "spot_container_port": Variable("int", 0, whole(0, 65_535)),
+    "spot_container_health_command": Variable("str", None, containers.check_health_command),
+    "spot_container_health_start_period": Variable("int", 300, whole(0, containers.LONGEST_START)),
+    "spot_container_readonly_root": Variable("bool", True, checks.check_boolean),
+    "spot_container_stop_timeout": Variable("int", 90, whole(0, containers.LONGEST_STOP)),
+    "spot_client_cidr": Variable("str", None, containers.check_client_cidr),
+    "spot_models_path": Variable("str", "/models", containers.check_models_path),
+    "spot_minimum_healthy_percent": Variable("int", 0, whole(0, 100)),
 }

@@ -121,6 +121,7 @@ def test_refusals_keep_code_and_request_id(registry, run, recorder, aws_error, c
     recorder.answer("ecr", "BatchGetImage", aws_error(code))
     failed = run()
     assert (failed["error"]["code"], failed["request_id"]) == (code, "request-1")
+    assert failed["msg"].endswith("The rule's registry has no such image, or none that ECR may read.")
 
 
 def test_a_denied_look_is_no_absence(registry, run, recorder, aws_error):
