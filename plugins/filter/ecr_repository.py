@@ -35,7 +35,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import ecr_repository
+from ansible_collections.ethereal.spot.plugins.module_utils._brain.image_cache import ecr_repository
 
 
 class FilterModule:

@@ -147,17 +147,6 @@ def test_it_is_made_and_again_changes_nothing(account, life, first):
     assert "ListTasks" not in {call["action"] for call in again.calls}
 
 
-def images(account):
-    """The account's own images, the image that the fleet's template names, and how many snapshots the images have."""
-    ec2 = account.client("ec2", REGION)
-    (version,) = ec2.describe_launch_template_versions(LaunchTemplateName=NAME, Versions=["$Latest"])[
-        "LaunchTemplateVersions"
-    ]
-    own = {image["ImageId"] for image in ec2.describe_images(Owners=["self"])["Images"]}
-    built = [{"Name": "tag:CreatedBy", "Values": ["EC2 Image Builder"]}]
-    return own, version["LaunchTemplateData"]["ImageId"], len(ec2.describe_snapshots(Filters=built)["Snapshots"])
-
-
 def _fills(account):
     """The tasks that fill, by the last word of their command: whether they stopped with 0."""
     ecs = account.client("ecs", REGION)
@@ -199,9 +188,29 @@ def test_a_copy_that_fails_changes_nothing_of_the_workload(account, life, first)
     account.aws.control("PUT", "market", {"runs": None})
 
 
+def _images(account):
+    """The account's own images, the image that the fleet's template names, and how many snapshots the images have."""
+    ec2 = account.client("ec2", REGION)
+    (version,) = ec2.describe_launch_template_versions(LaunchTemplateName=NAME, Versions=["$Latest"])[
+        "LaunchTemplateVersions"
+    ]
+    own = {image["ImageId"] for image in ec2.describe_images(Owners=["self"])["Images"]}
+    built = [{"Name": "tag:CreatedBy", "Values": ["EC2 Image Builder"]}]
+    return own, version["LaunchTemplateData"]["ImageId"], len(ec2.describe_snapshots(Filters=built)["Snapshots"])
+
+
+def _scripts(account):
+    """What the builds of the images that there are run."""
+    builder = account.client("imagebuilder", REGION)
+    parts = [part["arn"] for part in builder.list_components()["componentVersionList"]]
+    return [builder.get_component(componentBuildVersionArn=part)["component"]["data"] for part in parts]
+
+
+# With an image of its own: the three runs of this test show that as well.
 def test_a_change_is_predicted_and_made(account, life, first, copy):
     changes = {
         **copy,
+        "worker_prebaked_image": True,
         "worker_container_image": f"123456789012.dkr.ecr.{ELSEWHERE}.amazonaws.com/serve:2",
         "worker_container_pull_through": True,
         "worker_max_size": 3,
@@ -225,6 +234,11 @@ def test_a_change_is_predicted_and_made(account, life, first, copy):
     key = account.client("kms", REGION).describe_key(KeyId=f"alias/{NAME}-worker")["KeyMetadata"]["Arn"]
     assert repository["encryptionConfiguration"] == {"encryptionType": "KMS", "kmsKey": key}
     assert _fills(account) == {"/models/llama-3": [0], "/models/zephyr": [0]}
+    # The nodes' image has what the task asks for, by the same name.
+    own, launched, snapshots = _images(account)
+    assert (own, snapshots) == ({launched}, 1)
+    (script,) = _scripts(account)
+    assert f"image='{image}'" in script
     again = life(**changes)
     assert (again.changed, again.mutating) == ({"localhost": 0}, [])
     # The copy keeps its key: EFS cannot change it.
@@ -232,6 +246,24 @@ def test_a_change_is_predicted_and_made(account, life, first, copy):
     refused = life(**changes | other, succeed=False)
     assert "worker_files_replica_kms_key_arn: 'arn:aws:kms:" in " ".join(refused.output.split())
     assert refused.mutating == []
+
+
+def test_a_newer_image_is_built_beside_the_one_in_use(account, life, first):
+    """What the fleet launches from is never deleted before it launches from another, not even where a build fails."""
+    wanted = {"worker_prebaked_image": True, "worker_prebaked_commands": ["echo ${HOME} > /etc/motd"]}
+    _own, before, _snapshots = _images(account)
+    account.aws.control("PUT", "market", {"image_build_failure": "the command has failed"})
+    failed = life(succeed=False, **wanted)
+    assert "the command has failed" in failed.output
+    assert _images(account) == ({before}, before, 1)
+    account.aws.control("PUT", "market", {"image_build_failure": None})
+    life(**wanted)
+    own, launched, snapshots = _images(account)
+    assert (own, snapshots) == ({before, launched}, 2)
+    assert launched != before
+    (stack,) = account.client("cloudformation", REGION).describe_stacks(StackName=f"{NAME}-image-b")["Stacks"]
+    assert {"Key": "team", "Value": "guests"} in stack["Tags"]
+    assert sum("echo ${HOME} > /etc/motd" in script for script in _scripts(account)) == 1
 
 
 def test_the_copy_has_its_key_and_outlives_the_replication(account, life, first, copy):
@@ -243,39 +275,9 @@ def test_the_copy_has_its_key_and_outlives_the_replication(account, life, first,
     (left,) = efs.describe_file_systems()["FileSystems"]
     assert left["FileSystemProtection"]["ReplicationOverwriteProtection"] == "ENABLED"
     efs.delete_file_system(FileSystemId=left["FileSystemId"])
-
-
-def test_the_fleet_launches_from_an_image_of_its_own(account, life, first):
-    prediction = life("--check", worker_prebaked_image=True)
-    assert prediction.mutating == []
-    assert life(worker_prebaked_image=True).changed == prediction.changed
-    own, launched, snapshots = images(account)
-    assert (own, snapshots) == ({launched}, 1)
-    again = life(worker_prebaked_image=True)
-    assert (again.changed, again.mutating) == ({"localhost": 0}, [])
-
-
-def test_a_newer_image_is_built_beside_the_one_in_use(account, life, first):
-    """What the fleet launches from is never deleted before it launches from another, not even where a build fails."""
-    wanted = {"worker_prebaked_image": True, "worker_prebaked_commands": ["echo ${HOME} > /etc/motd"]}
-    _own, before, _snapshots = images(account)
-    account.aws.control("PUT", "market", {"image_build_failure": "the command has failed"})
-    failed = life(succeed=False, **wanted)
-    assert "the command has failed" in failed.output
-    assert images(account) == ({before}, before, 1)
-    account.aws.control("PUT", "market", {"image_build_failure": None})
-    life(**wanted)
-    own, launched, snapshots = images(account)
-    assert (own, snapshots) == ({before, launched}, 2)
-    assert launched != before
-    (stack,) = account.client("cloudformation", REGION).describe_stacks(StackName=f"{NAME}-image-b")["Stacks"]
-    assert {"Key": "team", "Value": "guests"} in stack["Tags"]
-    builder = account.client("imagebuilder", REGION)
-    texts = [
-        builder.get_component(componentBuildVersionArn=part["arn"])["component"]["data"]
-        for part in builder.list_components()["componentVersionList"]
-    ]
-    assert sum("echo ${HOME} > /etc/motd" in text for text in texts) == 1
+    # Neither is an image left of a fleet that wants none of its own any more.
+    own, _launched, snapshots = _images(account)
+    assert (own, snapshots) == (set(), 0)
 
 
 def test_drift_is_healed_when_asked(account, life, first):
@@ -286,12 +288,9 @@ def test_drift_is_healed_when_asked(account, life, first):
     ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[opened])
     draining = Draining(account, REGION, NAME)
     draining.delete_hook()
-    life(worker_heal_drift=True)
+    # One that is removed below with everything else.
+    life(worker_heal_drift=True, worker_prebaked_image=True)
     assert draining.stands() == [True, True]
-    # Without images of its own any more, none is left.
-    own, launched, snapshots = images(account)
-    assert (own, snapshots) == (set(), 0)
-    assert launched.startswith("ami-")
     assert ec2.describe_security_groups(Filters=named)["SecurityGroups"][0]["IpPermissions"] == group["IpPermissions"]
 
 

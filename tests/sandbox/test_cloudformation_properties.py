@@ -138,6 +138,28 @@ def workload_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
     }
 
 
+def image_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
+    network = known["roles/network/files/network.template"]
+    return {
+        "Prefix": "audit",
+        "Place": "here",
+        "Slot": "a",
+        "Revision": "0123456789ab",
+        "Serial": 1,
+        "ParentSource": "resolve:ssm:/some/parameter",
+        "ParentImage": gpu_image(stacks),
+        "RootDevice": "/dev/xvda",
+        "VolumeSize": 100,
+        "KeyArn": known["roles/worker/files/region.template"]["KeyArn"],
+        "ContainerImage": "123456789012.dkr.ecr.us-east-1.amazonaws.com/serve:1",
+        "CachedRepository": "audit-here/quay/serve",
+        "CachedVersion": ":1",
+        "VpcId": network["VpcId"],
+        "SubnetId": network["SubnetIds"].split(",")[0],
+        "InstanceTypes": "g4dn.xlarge,g5.xlarge",
+    }
+
+
 def models_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
     region = known["roles/worker/files/region.template"]
     return {
@@ -157,28 +179,6 @@ FILLED_IN = {
         'Statement: [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::models/*"}]',
     )
 }
-
-
-def image_parameters(stacks: Stacks, known: Known) -> dict[str, Any]:
-    network = known["roles/network/files/network.template"]
-    return {
-        "Prefix": "audit",
-        "Place": "here",
-        "Slot": "a",
-        "Revision": "0123456789ab",
-        "Serial": 1,
-        "ParentSource": "resolve:ssm:/some/parameter",
-        "ParentImage": gpu_image(stacks),
-        "RootDevice": "/dev/xvda",
-        "VolumeSize": 100,
-        "KeyArn": known["roles/worker/files/region.template"]["KeyArn"],
-        "ContainerImage": "123456789012.dkr.ecr.us-east-1.amazonaws.com/serve:1",
-        "Repository": "us-east-1:123456789012:repository/serve",
-        "VpcId": network["VpcId"],
-        "SubnetId": network["SubnetIds"].split(",")[0],
-        "InstanceTypes": "g4dn.xlarge,g5.xlarge",
-    }
-
 
 # Parameters with which every condition of the template holds. A template that is not here fails by its name.
 PARAMETERS: dict[str, Callable[[Stacks, Known], dict[str, Any]]] = {

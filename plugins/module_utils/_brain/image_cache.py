@@ -235,3 +235,10 @@ def _listed(manifest: str | None) -> list[str]:
 def under(space: str, repositories: Iterable[str]) -> list[str]:
     """The repositories of a namespace, and no other's that begins alike."""
     return sorted(name for name in repositories if name.startswith(f"{space}/"))
+
+
+def ecr_repository(image: str) -> str:
+    """ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG as REGION:ACCOUNT:repository/NAME, empty for other registries."""
+    registry, _slash, rest = image.partition("/")
+    found, name = ECR.fullmatch(registry), re.match("[^:@]+", rest)
+    return f"{found['region']}:{found['account']}:repository/{name[0]}" if found and name else ""

@@ -182,9 +182,6 @@ def _check_models(place: str, values: Mapping[str, Any], given: Mapping[str, Any
 def _check_prebaked(place: str, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     if not values.get("spot_prebaked_image") or values.get("spot_place_state") == "absent":
         return
-    if values.get("spot_container_pull_through"):
-        rule = "cannot have an image of spot_container_pull_through yet: push it to ECR of the region"
-        raise InputError("spot_prebaked_image", True, rule)
     if not given.get("spot_container_image"):
         raise InputError("spot_prebaked_image", True, "needs spot_container_image: what is to be in the image")
     private = not given.get("spot_subnet_ids") and _value(values, "spot_nat") == "none"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import itertools
-import re
 from collections.abc import Mapping
 
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
@@ -76,9 +75,3 @@ def check_reachable(image: str, region: str, option: str) -> None:
             "take spot_nat, or bring spot_subnet_ids with a way to it"
         )
         raise InputError(option, image, rule)
-
-
-def ecr_repository(image: str) -> str:
-    """ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG as REGION:ACCOUNT:repository/NAME, empty for other registries."""
-    found = re.match(r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)", image)
-    return f"{found[2]}:{found[1]}:repository/{found[3]}" if found else ""

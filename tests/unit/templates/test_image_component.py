@@ -32,12 +32,12 @@ def document(
     load: Any, image: str = IMAGE, repository: str = REPOSITORY, commands: list[str] | None = None
 ) -> dict[str, Any]:
     """The component's document, as Sub makes it."""
-    text = load("image").only("AWS::ImageBuilder::Component")["Data"]["Fn::Sub"]
+    text = load("image").only("AWS::ImageBuilder::Component")["Data"]["Fn::Sub"][0]
     if commands:
         assert text.count('commands: ["true"]') == 1
         given = json.dumps([command.replace("${", "${!") for command in commands], ensure_ascii=False)
         text = text.replace('commands: ["true"]', f"commands: {given}")
-    names = {"ContainerImage": image, "Repository": repository, "AWS::URLSuffix": "amazonaws.com"}
+    names = {"Pulled": image, "From": repository, "AWS::URLSuffix": "amazonaws.com"}
     replaced = re.sub(r"\$\{([^}!]+)\}", lambda found: names[found[1]], text)
     return yaml.safe_load(replaced.replace("${!", "${"))
 

@@ -50,7 +50,7 @@ def test_roles_give_every_parameter_and_no_other(load):
     (fact,) = role_file("worker", "tasks/stacks.yml")
     region, workload = fact["vars"]["_worker_standing"]
     (models,) = fact["vars"]["_worker_filling"]
-    assert [set(image) for image in fact["vars"]["_worker_baking"]] == [{"name"}] * 2
+    assert [set(image) for image in fact["vars"]["_worker_images"]] == [{"name"}] * 2
     assert set(region["parameters"]) | {"VpcId", *worker["_worker_subnet_parameters"]} == set(load("region").parameters)
     (task,) = [
         task for task in role_file("worker", "tasks/present.yml") if task["name"].startswith("Apply the workload")

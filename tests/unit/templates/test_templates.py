@@ -33,10 +33,10 @@ def test_all_templates_are_known():
     assert set(FILES) == {"network", "region", "models", "workload", "image", "hub"}
 
 
-def test_size_leaves_room_for_what_roles_put_in(template):
-    """An environment, secrets, a build's commands, statements of a policy; nothing into the others."""
-    share = 0.5 if template.name in ("workload", "models", "image") else 0.75
-    assert len(template.text.encode()) < TEMPLATE_LIMIT * share
+def test_size_leaves_room_for_what_the_roles_put_in(template):
+    """Environment and secrets, a model cache's statements, an image's commands; nothing goes into the others."""
+    room = 2 if template.name in ("workload", "models", "image") else 1
+    assert len(template.text.encode()) < TEMPLATE_LIMIT / room
 
 
 def test_no_partition_is_named(template):

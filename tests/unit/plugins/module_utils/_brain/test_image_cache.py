@@ -215,3 +215,20 @@ def test_bad_options(params):
     with pytest.raises(InputError) as refused:
         image_cache.check_wanted(params)
     assert refused.value.option == option
+
+
+@pytest.mark.parametrize(
+    ("image", "repository"),
+    [
+        ("123456789012.dkr.ecr.us-west-2.amazonaws.com/serve:1.4", "us-west-2:123456789012:repository/serve"),
+        (
+            "123456789012.dkr.ecr.us-west-2.amazonaws.com/a/b@sha256:" + "0" * 64,
+            "us-west-2:123456789012:repository/a/b",
+        ),
+        ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/serve", "cn-north-1:123456789012:repository/serve"),
+        ("public.ecr.aws/docker/library/busybox:1.37", ""),
+        ("registry.example.com/123456789012.dkr.ecr.us-west-2.amazonaws.com/serve", ""),
+    ],
+)
+def test_repository_of_an_image(image: str, repository: str) -> None:
+    assert image_cache.ecr_repository(image) == repository

@@ -89,7 +89,7 @@ COMPLETE = {
     "spot_container_pull": "prefer-cached",
     "spot_container_pull_through": True,
     "spot_container_registry_secret_arn": f"{SECRET}-AbCdEf",
-    "spot_prebaked_image": False,
+    "spot_prebaked_image": True,
     "spot_prebaked_commands": ["dnf -y install htop"],
     "spot_prebaked_instance_types": ["m5.large"],
 }
@@ -539,10 +539,6 @@ def test_an_image_with_the_container_in_it():
         assert errors({"eu-west-1": {**image, **way}}) == []
     # What is wrong for itself is told as such alone.
     assert len(errors({"eu-west-1": {**image, "spot_endpoints": ["image_builder"]}})) == 1
-    through = {"spot_container_image": "quay.io/a/b:1", "spot_container_pull_through": True, **own}
-    assert errors({"eu-west-1": {"spot_prebaked_image": True, **through}}) == [
-        "eu-west-1: spot_prebaked_image: True cannot have an image of spot_container_pull_through yet: push it to ECR of the region"
-    ]
     assert errors({"eu-west-1": {"spot_prebaked_image": True, **own}}) == [
         "eu-west-1: spot_prebaked_image: True needs spot_container_image: what is to be in the image"
     ]

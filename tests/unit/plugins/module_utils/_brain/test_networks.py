@@ -14,7 +14,6 @@ from ansible_collections.ethereal.spot.plugins.module_utils._brain import checks
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.errors import InputError
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import ORDER
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import check_reachable
-from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import ecr_repository
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import overlaps
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.networks import place_range
 from ansible_collections.ethereal.spot.plugins.module_utils._brain.regions import KNOWN
@@ -77,20 +76,3 @@ def test_ecr_of_the_region_is_reached(image):
 def test_nothing_else_is(image):
     with pytest.raises(InputError, match=r"is not in ECR of us-west-2.*push it.*spot_nat.*spot_subnet_ids"):
         check_reachable(image, "us-west-2", "image")
-
-
-@pytest.mark.parametrize(
-    ("image", "repository"),
-    [
-        ("123456789012.dkr.ecr.us-west-2.amazonaws.com/serve:1.4", "us-west-2:123456789012:repository/serve"),
-        (
-            "123456789012.dkr.ecr.us-west-2.amazonaws.com/a/b@sha256:" + "0" * 64,
-            "us-west-2:123456789012:repository/a/b",
-        ),
-        ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/serve", "cn-north-1:123456789012:repository/serve"),
-        ("public.ecr.aws/docker/library/busybox:1.37", ""),
-        ("registry.example.com/123456789012.dkr.ecr.us-west-2.amazonaws.com/serve", ""),
-    ],
-)
-def test_repository_of_an_image(image: str, repository: str) -> None:
-    assert ecr_repository(image) == repository
