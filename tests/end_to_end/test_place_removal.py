@@ -193,6 +193,7 @@ def test_the_last_place_goes_by_force(deployment, serving_removed):
     assert leftovers.listing(deployment.account.aws.url) - deployment.account.before == set()
 
 
+@pytest.mark.slow
 def test_without_a_hub(tmp_path):
     with local_aws.running() as aws:
         account = Account(aws, local_aws.controller(aws), leftovers.listing(aws.url))
