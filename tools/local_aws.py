@@ -131,7 +131,8 @@ def controller(sandbox: Sandbox, name: str = "controller", role: str | None = No
     )
     iam.create_user(UserName=name)
     for policy in grants.of_role(role) if role else sorted(grants.POLICIES.glob("*.json")):
-        made = iam.create_policy(PolicyName=policy.stem, PolicyDocument=policy.read_text())["Policy"]
+        # Two users may have the same policy, and its name is the account's.
+        made = iam.create_policy(PolicyName=f"{name}-{policy.stem}", PolicyDocument=policy.read_text())["Policy"]
         iam.attach_user_policy(UserName=name, PolicyArn=made["Arn"])
     key = iam.create_access_key(UserName=name)["AccessKey"]
     return environment(sandbox.port, key["AccessKeyId"], key["SecretAccessKey"])
