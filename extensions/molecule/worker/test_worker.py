@@ -197,8 +197,9 @@ def test_roles_grant_what_they_are_for(client: Callable[[str], Any], files: dict
     iam = client("iam")
     own = {role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith(NAME)}
     assert own == {f"{NAME}-{name}" for name in ("node", "task", "exec", "flow")}
-    (statement,) = iam.get_role_policy(RoleName=f"{NAME}-task", PolicyName="models")["PolicyDocument"]["Statement"]
-    assert statement["Resource"] == files["FileSystemArn"]
+    mount, write = iam.get_role_policy(RoleName=f"{NAME}-task", PolicyName="models")["PolicyDocument"]["Statement"]
+    assert (mount["Action"], write["Action"]) == ("elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite")
+    assert mount["Resource"] == write["Resource"] == files["FileSystemArn"]
     granted = iam.get_role_policy(RoleName=f"{NAME}-exec", PolicyName="start")["PolicyDocument"]["Statement"]
     everywhere = [statement["Action"] for statement in granted if statement["Resource"] == "*"]
     assert everywhere == ["ecr:GetAuthorizationToken"]
